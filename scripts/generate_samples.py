@@ -53,7 +53,11 @@ AIRPORTS = [
 ]
 FIRST_NAMES = ["Amélie", "Björn", "Chloë", "Дмитрий", "Eleni", "Fatma", "Göran", "José", "Łucja", "Noah", "李娜", "Zoë"]
 LAST_NAMES = ["Ångström", "Brown", "Çelik", "García", "Jansen", "Müller", "Nowak", "O'Neill", "Papadakis", "Σταύρου"]
-REMARKS = ["", "", "", "", "late arrival", "sea view if possible", "wheelchair at the airport", "peanut allergy", "twin beds"]
+# Most bookings have no remark; two of these are medical.
+REMARKS = ["", "", "", "late arrival", "sea view if possible", "wheelchair at the airport", "peanut allergy"]
+STREETS = ["Hauptstraße", "High Street", "Calle Mayor", "Rue du Lac"]
+BRANDS, EPITHETS = ["Riu", "Robinson", "Blue", "Magic Life", "Casa"], ["Playa", "Été", "Garden", "Ñandú"]
+EXCURSIONS = ["Whale watching", "Old town on foot", "Jeep safari", "Snorkelling – half day", "Día de compras"]
 AMENITIES = ["pool", "spa", "wifi", "gym", "kids club", "beach", "parking", "all inclusive"]
 
 
@@ -71,6 +75,8 @@ def booking(rng: random.Random, number: int, day: int) -> Record:
     # One in eight is a later, or a late and older, state of a booking that was already sent.
     again = number > 20 and rng.random() < 0.125
     identity = rng.randrange(1, number) if again else number
+    adults = [{"kind": "adult", "age": rng.randrange(18, 85)} for _ in range(rng.randrange(1, 4))]
+    children = [{"kind": "child", "age": rng.randrange(2, 18)}] if rng.random() < 0.3 else []
     departure = FIRST_DAY + timedelta(days=30 + rng.randrange(200))
     return {
         "booking_id": f"B{identity:09d}",
@@ -83,9 +89,7 @@ def booking(rng: random.Random, number: int, day: int) -> Record:
         "flight_number": f"X3{rng.randrange(2000, 2400)}",
         "departure_date": departure.isoformat(),
         "return_date": (departure + timedelta(days=rng.choice([3, 7, 10, 14]))).isoformat(),
-        "travellers": [
-            {"kind": "adult", "age": rng.randrange(18, 85)} for _ in range(rng.randrange(1, 4))
-        ] + ([{"kind": "child", "age": rng.randrange(2, 18)}] if rng.random() < 0.3 else []),
+        "travellers": adults + children,
         "price": {"amount": money(rng, 200, 6000), "currency": rng.choice(["EUR", "GBP", "SEK"])},
         "vip": rng.random() < 0.03,
         "remarks": rng.choice(REMARKS),
@@ -131,7 +135,7 @@ def customer(rng: random.Random, number: int, day: int) -> Record:
         if rng.random() < 0.2
         else {"number": f"P{rng.randrange(10**7, 10**8)}", "country": country, "expires": "2031-08-31"},
         "address": {
-            "street": f"{rng.choice(['Hauptstraße', 'High Street', 'Calle Mayor', 'Rue du Lac'])} {rng.randrange(1, 200)}",
+            "street": f"{rng.choice(STREETS)} {rng.randrange(1, 200)}",
             "postcode": f"{rng.randrange(10_000, 99_999)}",
             "city": rng.choice(["Köln", "Leeds", "Málaga", "Łódź", "Malmö"]),
             "country": country,
@@ -161,7 +165,7 @@ def hotel(rng: random.Random, number: int, day: int) -> Record:
     return {
         "hotel_id": f"H{number:05d}",
         "revision": 1 + day,
-        "name": f"{rng.choice(['Riu', 'Robinson', 'Blue', 'Magic Life', 'Casa'])} {rng.choice(['Playa', 'Été', 'Garden', 'Ñandú'])} {number}",
+        "name": f"{rng.choice(BRANDS)} {rng.choice(EPITHETS)} {number}",
         "stars": rng.choice([3.0, 3.5, 4.0, 4.5, 5.0]),
         "address": {"street": f"Avenida {rng.randrange(1, 300)}", "city": city, "country": country},
         "location": {
@@ -180,7 +184,7 @@ def hotel(rng: random.Random, number: int, day: int) -> Record:
 def excursion(rng: random.Random, number: int, day: int) -> Record:
     return {
         "id": number,
-        "title": rng.choice(["Whale watching", "Old town on foot", "Jeep safari", "Snorkelling – half day", "Día de compras"]),
+        "title": rng.choice(EXCURSIONS),
         "starts": stamp(rng, day),
         "guide": {"name": rng.choice(FIRST_NAMES), "languages": rng.sample(["en", "de", "es", "pl"], 2)},
         "seats": {"total": 40, "taken": rng.randrange(41)},
@@ -363,7 +367,7 @@ def write(out: Path, size: int, seed: int) -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write sample data of a travel group.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the datasets into")
-    parser.add_argument("--size", type=parse_size, default="1MB", help="bytes of JSON before compression, as 512KB, 1MB or 2GB")
+    parser.add_argument("--size", type=parse_size, default="1MB", help="before compression, as 512KB, 1MB or 2GB")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     arguments = parser.parse_args()
     count, total = write(arguments.out, arguments.size, arguments.seed)

@@ -73,7 +73,7 @@ def check_glibc(binary: bytes) -> None:
     newest = max(glibc_needs(binary), default=(0,))
     if newest > LAMBDA_GLIBC:
         wanted, offered = (".".join(map(str, version)) for version in (newest, LAMBDA_GLIBC))
-        raise Unfit(f"it needs glibc {wanted} and Lambda has {offered}; build on an older system or with cargo-zigbuild")
+        raise Unfit(f"it needs glibc {wanted}, Lambda has {offered}; build on an older system or with cargo-zigbuild")
 
 
 def write_zip(target: Path, entries: list[tuple[str, bytes, int]]) -> None:

@@ -1,0 +1,114 @@
+# make help says what there is. Everything that is made goes to target/ and .venv/.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+INPUT  ?= samples
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+
+export PYTHON
+export AWS_EC2_METADATA_DISABLED := true
+export CARGO_TERM_COLOR          ?= auto
+
+# Terraform refuses to start over a configuration file that isn't there.
+ifneq ($(TF_CLI_CONFIG_FILE),)
+ifeq ($(wildcard $(TF_CLI_CONFIG_FILE)),)
+unexport TF_CLI_CONFIG_FILE
+endif
+endif
+# Checks keep their providers here; the local AWS has a copy of its own.
+TERRAFORM      := TF_DATA_DIR=$(CURDIR)/target/terraform-check terraform -chdir=terraform
+TERRAFORM_INIT := $(TERRAFORM) init -backend=false -input=false
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: tools $(STAMP) ## install what is needed, into .venv; says what it can't install
+
+.PHONY: tools
+tools:
+	@scripts/check_tools.sh
+
+$(STAMP): requirements.txt
+	"$(PYTHON)" -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+.PHONY: nextest
+nextest: tools
+	@command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest
+
+.PHONY: build
+build: setup ## release binaries, and from them the zips that are deployed (target/lambda, target/glue)
+	cargo build --release --workspace --locked
+	$(PY) scripts/package.py
+
+.PHONY: up
+up: build ## start AWS on this machine with everything deployed, and leave it running
+	$(PY) -m local up
+
+.PHONY: down
+down: setup ## stop it
+	$(PY) -m local down
+
+.PHONY: demo
+demo: build ## the whole flow on INPUT (default: samples), from landing to Athena; writes target/demo/report.json
+	$(PY) -m local.demo --input "$(INPUT)"
+
+# Ends with the slowest part. Each runner closes with its own count; the first part that fails ends it.
+.PHONY: test
+test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e ## everything
+
+.PHONY: lint
+lint: setup ## formatting and lints of every language
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	terraform fmt -check -recursive -diff terraform
+
+.PHONY: test-rust
+test-rust: nextest
+	cargo nextest run --workspace --locked
+
+.PHONY: test-terraform
+test-terraform: build
+	$(TERRAFORM_INIT) $$($(PY) scripts/provider_mirror.py terraform) >target/terraform-init.log || { cat target/terraform-init.log; exit 1; }
+	$(TERRAFORM) validate
+	$(TERRAFORM) test
+
+.PHONY: test-scripts
+test-scripts: setup
+	$(PY) -m pytest tests/unit
+
+.PHONY: test-glue
+test-glue: setup
+	$(PY) -m pytest glue/tests
+
+.PHONY: test-local
+test-local: build
+	$(PY) -m pytest local/tests
+
+.PHONY: test-e2e
+test-e2e: build
+	$(PY) -m pytest tests/end_to_end
+
+.PHONY: fmt
+fmt: setup ## format every language in place
+	cargo fmt --all
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	terraform fmt -recursive terraform
+
+.PHONY: clean
+clean: ## remove what was made, but not the virtual environment
+	rm -rf target .pytest_cache .ruff_cache .mypy_cache .hypothesis
