@@ -1,0 +1,123 @@
+"""Do the books balance? Three sources that don't know each other are held against one another.
+
+- the input's own files, counted by `reference` (strict JSON, no Spark);
+- the jobs' reports, which is where superseded records and zones are known;
+- the tables, counted through Athena, and the Parquet files in quarantine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from local.demo.landing import Landed
+from local.demo.reference import Count, count_file, dataset_of
+
+NO_DATASET = "_none"
+
+
+@dataclass
+class Account:
+    """One dataset of the input, from landing to its tables."""
+
+    dataset: str
+    files: int = 0
+    records: int = 0
+    quarantined: int = 0
+    legacy: int = 0
+    secured: int = 0
+    superseded: int = 0
+    conformed: int = 0
+    tables: list[str] = field(default_factory=list)
+    # what the jobs say, to be held against the above
+    reported_in: int = 0
+    reported_conformed: int = 0
+    reported_quarantined: int = 0
+
+    def problems(self) -> list[str]:
+        accounted = self.conformed + self.quarantined + self.superseded
+        comparisons = [
+            ("records in the input", self.records, "conformed + quarantined + superseded", accounted),
+            ("records in the input", self.records, "records in by Glue 1's reports", self.reported_in),
+            ("rows by Athena", self.conformed, "conformed by Glue 3's reports", self.reported_conformed),
+            ("rows in quarantine", self.quarantined, "quarantined by the reports", self.reported_quarantined),
+        ]
+        return [
+            f"{self.dataset}: {left} {left_name}, {right} {right_name}"
+            for left_name, left, right_name, right in comparisons
+            if left != right
+        ]
+
+    def row(self) -> dict[str, Any]:
+        """As `report.json` has it."""
+        return {name: value for name, value in asdict(self).items() if not name.startswith("reported_")}
+
+
+def expected(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, Count]]:
+    """dataset -> (files, records) by the reference.
+
+    A file without a dataset is quarantined whole, as one record. So is a file of a folder whose name turns into the
+    same table name as another folder's: which of the two keeps the name is Glue 1's to say, so for such folders (only)
+    its outcome is asked for.
+    """
+    files = list(landed)
+    spellings: defaultdict[str, set[str]] = defaultdict(set)
+    for file in files:
+        spellings[dataset_of(file.file.folder) or NO_DATASET].add(file.file.folder)
+    whole = {
+        outcome["file_id"]
+        for report in reports
+        if report["stage"] == 1
+        for outcome in report["files"]
+        if outcome["outcome"] == "quarantined"
+    }
+    result: dict[str, tuple[int, Count]] = {}
+    for file in files:
+        dataset = dataset_of(file.file.folder) or NO_DATASET
+        refused = dataset == NO_DATASET or (len(spellings[dataset]) > 1 and file.file_id in whole)
+        count = Count(0, 1) if refused else count_file(file.file.path)
+        number, total = result.get(dataset, (0, Count(0, 0)))
+        result[dataset] = (number + 1, total + count)
+    return result
+
+
+def accounts(
+    counted: Mapping[str, tuple[int, Count]],
+    reports: Iterable[Mapping[str, Any]],
+    quarantined: Mapping[str, int],
+    table_rows: Mapping[str, int],
+) -> list[Account]:
+    """One account a dataset; `table_rows` maps `database.table` to the rows that Athena counted."""
+    result: defaultdict[str, Account] = defaultdict(lambda: Account(""))
+    for dataset, (files, count) in counted.items():
+        result[dataset].files, result[dataset].records = files, count.records + count.quarantined
+    for report in reports:
+        for row in report["datasets"]:
+            account = result[row["dataset"]]
+            account.reported_quarantined += row["quarantined"]
+            account.superseded += row["superseded"]
+            account.legacy += row["legacy"]
+            account.secured += row["secured"]
+            if report["stage"] == 1:
+                account.reported_in += row["records_in"]
+            if report["stage"] == 3:
+                account.reported_conformed += row["conformed"]
+    for dataset, rows in quarantined.items():
+        result[dataset].quarantined += rows
+    for table, rows in table_rows.items():
+        account = result[table.partition(".")[2]]
+        account.conformed += rows
+        account.tables.append(table)
+    for dataset, account in result.items():
+        account.dataset = dataset
+    return [result[dataset] for dataset in sorted(result)]
+
+
+def totals(rows: Iterable[Account]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for row in rows:
+        for name in ("files", "records", "quarantined", "legacy", "secured", "superseded", "conformed"):
+            total[name] += getattr(row, name)
+    return total
