@@ -1,0 +1,395 @@
+# Who may do what on the data buckets, and with which keys.
+#
+# The buckets belong to the data account and the roles to the application account, so that every access has to
+# be granted twice: by the role's own policy and by the bucket's. Both are made from this one table.
+#   role     whose access it is (a key of local.role_names)
+#   bucket   where (a key of local.buckets)
+#   actions  what
+#   objects  on objects below these prefixes
+#   keys     and on these very keys
+#   list     or: listing with these values of s3:prefix
+# A bucket policy that names a role loses it when the role is recreated. This one names the application account's
+# root, with a condition on the role's ARN.
+
+locals {
+  write_actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+
+  # Before Spark's file system writes to a/b/c/ it looks whether a, a/b or a/b/c is a file. Where it may not look, it fails.
+  raw_temp_ancestors   = [for depth in range(1, length(split("/", var.raw_prefixes.temp))) : join("/", slice(split("/", var.raw_prefixes.temp), 0, depth))]
+  classified_ancestors = [for depth in range(1, length(split("/", var.classified_prefix))) : join("/", slice(split("/", var.classified_prefix), 0, depth))]
+
+  quarantine_ancestors = [for depth in range(1, length(split("/", var.raw_prefixes.quarantine))) : join("/", slice(split("/", var.raw_prefixes.quarantine), 0, depth))]
+  raw_ancestors        = distinct(concat(local.raw_temp_ancestors, local.quarantine_ancestors))
+
+  data_grants = {
+    # Glue 1
+    IngestReadLandedVersions = {
+      role    = "ingest"
+      bucket  = "landing"
+      actions = ["s3:GetObjectVersion"]
+      objects = [var.landing_prefix]
+    }
+    IngestTellVanishedFromForbidden = {
+      # S3 answers 403 instead of 404 for what is gone, unless the bucket may be listed. No condition on the
+      # prefix: there is none in a request for an object.
+      role    = "ingest"
+      bucket  = "landing"
+      actions = ["s3:ListBucket"]
+      list    = null
+    }
+    IngestReadRaw = {
+      role    = "ingest"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = values(var.raw_prefixes)
+      keys    = local.raw_ancestors
+    }
+    IngestWriteRaw = {
+      role    = "ingest"
+      bucket  = "raw"
+      actions = local.write_actions
+      objects = values(var.raw_prefixes)
+    }
+    IngestListRaw = {
+      role    = "ingest"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = concat([for prefix in values(var.raw_prefixes) : "${prefix}*"], [for key in local.raw_ancestors : "${key}/"])
+    }
+
+    # clean-prefix
+    CleanPrefixDeleteTemp = {
+      role    = "clean_prefix"
+      bucket  = "raw"
+      actions = ["s3:DeleteObject"]
+      objects = [var.raw_prefixes.temp]
+    }
+
+    # reconcile
+    ReconcileListLanding = {
+      role    = "reconcile"
+      bucket  = "landing"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.landing_prefix}*"]
+    }
+
+    # Glue 2
+    ClassifyReadTemp = {
+      role    = "classify"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = [var.raw_prefixes.temp]
+    }
+    ClassifyListTemp = {
+      role    = "classify"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = ["${var.raw_prefixes.temp}*"]
+    }
+    ClassifyReadLegacy = {
+      role    = "classify"
+      bucket  = "legacy"
+      actions = ["s3:GetObject"]
+      objects = [var.classified_prefix]
+      keys    = local.classified_ancestors
+    }
+    ClassifyWriteLegacy = {
+      role    = "classify"
+      bucket  = "legacy"
+      actions = local.write_actions
+      objects = [var.classified_prefix]
+    }
+    ClassifyListLegacy = {
+      role    = "classify"
+      bucket  = "legacy"
+      actions = ["s3:ListBucket"]
+      list    = concat(["${var.classified_prefix}*"], [for key in local.classified_ancestors : "${key}/"])
+    }
+    ClassifyReadSecured = {
+      role    = "classify"
+      bucket  = "secured"
+      actions = ["s3:GetObject"]
+      objects = [var.classified_prefix]
+      keys    = local.classified_ancestors
+    }
+    ClassifyWriteSecured = {
+      role    = "classify"
+      bucket  = "secured"
+      actions = local.write_actions
+      objects = [var.classified_prefix]
+    }
+    ClassifyListSecured = {
+      role    = "classify"
+      bucket  = "secured"
+      actions = ["s3:ListBucket"]
+      list    = concat(["${var.classified_prefix}*"], [for key in local.classified_ancestors : "${key}/"])
+    }
+
+    # Glue 3
+    ConformReadLegacy = {
+      role    = "conform"
+      bucket  = "legacy"
+      actions = ["s3:GetObject"]
+      objects = [var.classified_prefix]
+    }
+    ConformListLegacy = {
+      role    = "conform"
+      bucket  = "legacy"
+      actions = ["s3:ListBucket"]
+      list    = ["${var.classified_prefix}*"]
+    }
+    ConformReadSecured = {
+      role    = "conform"
+      bucket  = "secured"
+      actions = ["s3:GetObject"]
+      objects = [var.classified_prefix]
+    }
+    ConformListSecured = {
+      role    = "conform"
+      bucket  = "secured"
+      actions = ["s3:ListBucket"]
+      list    = ["${var.classified_prefix}*"]
+    }
+    ConformReadTables = {
+      role    = "conform"
+      bucket  = "conformed"
+      actions = ["s3:GetObject"]
+      objects = [local.conformed_legacy_prefix]
+    }
+    ConformWriteTables = {
+      role    = "conform"
+      bucket  = "conformed"
+      actions = local.write_actions
+      objects = [local.conformed_legacy_prefix]
+    }
+    ConformListTables = {
+      role    = "conform"
+      bucket  = "conformed"
+      actions = ["s3:ListBucket"]
+      list    = ["${local.conformed_legacy_prefix}*"]
+    }
+
+    # Analysts. What the legacy reader gets here is cut down by the denials below.
+    LegacyReaderReadTables = {
+      role    = "legacy_reader"
+      bucket  = "conformed"
+      actions = ["s3:GetObject"]
+      objects = [local.conformed_legacy_prefix]
+    }
+    LegacyReaderListTables = {
+      # One table at a time: a listing of legacy/ itself would show what lies in legacy/secured/.
+      role    = "legacy_reader"
+      bucket  = "conformed"
+      actions = ["s3:ListBucket"]
+      list    = ["${local.conformed_legacy_prefix}?*/*"]
+    }
+    SecuredReaderReadTables = {
+      role    = "secured_reader"
+      bucket  = "conformed"
+      actions = ["s3:GetObject"]
+      objects = [local.conformed_legacy_prefix]
+    }
+    SecuredReaderListTables = {
+      role    = "secured_reader"
+      bucket  = "conformed"
+      actions = ["s3:ListBucket"]
+      list    = ["${local.conformed_legacy_prefix}*"]
+    }
+  }
+
+  data_statements = {
+    for sid, grant in local.data_grants : sid => {
+      role    = grant.role
+      bucket  = grant.bucket
+      actions = grant.actions
+      resources = contains(keys(grant), "list") ? [local.bucket_arns[grant.bucket]] : concat(
+        [for prefix in grant.objects : "${local.bucket_arns[grant.bucket]}/${prefix}*"],
+        [for key in try(grant.keys, []) : "${local.bucket_arns[grant.bucket]}/${key}"],
+      )
+      prefixes = try(grant.list, null) == null ? [] : grant.list
+    }
+  }
+
+  data_roles   = toset([for statement in values(local.data_statements) : statement.role])
+  data_buckets = toset(["landing", "raw", "legacy", "secured", "conformed"])
+
+  data_key_readers = sort(distinct([for statement in values(local.data_statements) : local.role_arns[statement.role]
+  if length(setintersection(statement.actions, ["s3:GetObject", "s3:GetObjectVersion"])) > 0]))
+  data_key_writers = sort(distinct([for statement in values(local.data_statements) : local.role_arns[statement.role]
+  if contains(statement.actions, "s3:PutObject")]))
+}
+
+# The roles' side.
+data "aws_iam_policy_document" "data_access" {
+  provider = aws.application
+  for_each = local.data_roles
+
+  dynamic "statement" {
+    for_each = { for sid, statement in local.data_statements : sid => statement if statement.role == each.key }
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = length(statement.value.prefixes) == 0 ? [] : [statement.value.prefixes]
+        content {
+          test     = "StringLike"
+          variable = "s3:prefix"
+          values   = condition.value
+        }
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = contains(local.data_key_readers, local.role_arns[each.key]) ? [1] : []
+    content {
+      sid       = "UseKeyOfTheData"
+      actions   = contains(local.data_key_writers, local.role_arns[each.key]) ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
+      resources = [aws_kms_key.data.arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${var.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+# The buckets' side.
+data "aws_iam_policy_document" "data_bucket" {
+  provider = aws.data
+  for_each = local.data_buckets
+
+  dynamic "statement" {
+    for_each = { for sid, statement in local.data_statements : sid => statement if statement.bucket == each.key }
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      principals {
+        type        = "AWS"
+        identifiers = [local.application_root_arn]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = [local.role_arns[statement.value.role]]
+      }
+
+      dynamic "condition" {
+        for_each = length(statement.value.prefixes) == 0 ? [] : [statement.value.prefixes]
+        content {
+          test     = "StringLike"
+          variable = "s3:prefix"
+          values   = condition.value
+        }
+      }
+    }
+  }
+
+  # Whatever a later grant says: legacy readers see nothing of the secured tables, which lie below legacy/.
+  dynamic "statement" {
+    for_each = each.key == "conformed" ? [1] : []
+    content {
+      sid       = "DenyLegacyReaderSecuredObjects"
+      effect    = "Deny"
+      actions   = ["s3:*"]
+      resources = ["${local.bucket_arns.conformed}/${local.conformed_secured_prefix}*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = [local.role_arns.legacy_reader]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "conformed" ? [1] : []
+    content {
+      sid       = "DenyLegacyReaderSecuredListing"
+      effect    = "Deny"
+      actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
+      resources = [local.bucket_arns.conformed]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = [local.role_arns.legacy_reader]
+      }
+
+      condition {
+        test     = "StringLike"
+        variable = "s3:prefix"
+        values   = ["${local.conformed_secured_prefix}*"]
+      }
+    }
+  }
+}
+
+# What each role uses the application account's own keys for.
+locals {
+  key_uses = {
+    copy_prefix          = { application = ["dynamodb"], messaging = ["sqs"] }
+    clean_prefix         = { application = ["dynamodb", "s3"], messaging = ["sqs"] }
+    optimization_trigger = { application = ["dynamodb"], messaging = ["sqs"] }
+    success_fail_event   = { application = ["dynamodb", "s3", "secretsmanager"], messaging = ["sqs", "sns"] }
+    reconcile            = { application = ["dynamodb"], messaging = ["sqs"] }
+    ingest               = { application = ["dynamodb", "s3"], messaging = [] }
+    classify             = { application = ["dynamodb", "s3"], messaging = [] }
+    conform              = { application = ["dynamodb", "s3"], messaging = [] }
+    legacy_reader        = { application = ["s3"], messaging = [] }
+    secured_reader       = { application = ["s3"], messaging = [] }
+    schedule             = { application = [], messaging = ["sqs"] }
+  }
+}
+
+data "aws_iam_policy_document" "key_use" {
+  provider = aws.application
+  for_each = local.key_uses
+
+  dynamic "statement" {
+    for_each = length(each.value.application) == 0 ? [] : [each.value.application]
+    content {
+      sid       = "UseApplicationKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [aws_kms_key.application.arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [for service in statement.value : "${service}.${var.region}.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(each.value.messaging) == 0 ? [] : [each.value.messaging]
+    content {
+      sid       = "UseMessagingKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [aws_kms_key.messaging.arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [for service in statement.value : "${service}.${var.region}.amazonaws.com"]
+      }
+    }
+  }
+}

@@ -1,0 +1,23 @@
+environment            = "prod"
+region                 = "us-east-1"
+data_account_id        = "555555555555"
+application_account_id = "666666666666"
+
+classify_schedule = {
+  weekday  = "FRI"
+  time     = "12:00"
+  timezone = "Europe/London"
+}
+
+landing_max_concurrency = 10
+log_retention_days      = 365
+
+job_settings = {
+  ingest   = { workers = 5 }
+  classify = { workers = 10 }
+  conform  = { workers = 10, timeout_minutes = 480 }
+}
+
+noncurrent_version_retention_days = 90
+quarantine_retention_days         = 365
+secret_recovery_window_days       = 30

@@ -1,0 +1,14 @@
+environment            = "test"
+region                 = "us-east-1"
+data_account_id        = "333333333333"
+application_account_id = "444444444444"
+
+classify_schedule = {
+  weekday  = "FRI"
+  time     = "12:00"
+  timezone = "Europe/London"
+}
+
+log_retention_days          = 30
+ledger_deletion_protection  = false
+secret_recovery_window_days = 7

@@ -1,0 +1,35 @@
+output "arn" {
+  description = "ARN of the job."
+  value       = aws_glue_job.this.arn
+}
+
+output "name" {
+  description = "Name of the job."
+  value       = aws_glue_job.this.name
+}
+
+output "role_name" {
+  description = "Name of its role."
+  value       = aws_iam_role.this.name
+}
+
+output "policy" {
+  description = "What the role may do (JSON)."
+  value       = data.aws_iam_policy_document.this.json
+}
+
+output "configuration" {
+  description = "The job as configured."
+  value = {
+    arguments           = aws_glue_job.this.default_arguments
+    script_location     = aws_glue_job.this.command[0].script_location
+    glue_version        = aws_glue_job.this.glue_version
+    max_retries         = aws_glue_job.this.max_retries
+    timeout_minutes     = aws_glue_job.this.timeout
+    max_concurrent_runs = aws_glue_job.this.execution_property[0].max_concurrent_runs
+    log_groups          = [for group in aws_cloudwatch_log_group.this : group.name]
+    failure_pattern     = aws_cloudwatch_event_rule.failed.event_pattern
+    alarm_actions       = aws_cloudwatch_metric_alarm.failed.alarm_actions
+    alarm_dimensions    = aws_cloudwatch_metric_alarm.failed.dimensions
+  }
+}

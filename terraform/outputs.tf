@@ -1,0 +1,93 @@
+output "queue_url" {
+  description = "URL of the landing queue."
+  value       = aws_sqs_queue.landing.url
+}
+
+output "dead_letter_queue_urls" {
+  description = "URLs of the dead-letter queues: landing, events."
+  value = {
+    landing = aws_sqs_queue.landing_dlq.url
+    events  = aws_sqs_queue.events_dlq.url
+  }
+}
+
+output "ledger_table" {
+  description = "Name of the ledger."
+  value       = aws_dynamodb_table.ledger.name
+}
+
+output "functions" {
+  description = "Crate => name of its function."
+  value       = local.functions_by_crate
+}
+
+output "jobs" {
+  description = "ingest, classify, conform => name of the Glue job."
+  value       = local.jobs
+}
+
+output "buckets" {
+  description = "landing, raw, legacy, secured, conformed, scripts, state, athena => name of the bucket."
+  value       = local.buckets
+}
+
+output "prefixes" {
+  description = "Where things lie in the buckets."
+  value = {
+    landing    = var.landing_prefix
+    staging    = var.raw_prefixes.staging
+    temp       = var.raw_prefixes.temp
+    quarantine = var.raw_prefixes.quarantine
+    classified = var.classified_prefix
+    legacy     = local.conformed_legacy_prefix
+    secured    = local.conformed_secured_prefix
+  }
+}
+
+output "databases" {
+  description = "legacy, secured => name of the Glue database."
+  value       = local.databases
+}
+
+output "workgroup" {
+  description = "Athena workgroup for all tables."
+  value       = aws_athena_workgroup.this["secured"].name
+}
+
+output "legacy_workgroup" {
+  description = "Athena workgroup of those who read legacy tables only."
+  value       = aws_athena_workgroup.this["legacy"].name
+}
+
+output "schedule" {
+  description = "Name of the schedule of Glue 2."
+  value       = aws_scheduler_schedule.classify.name
+}
+
+output "schedule_group" {
+  description = "Group that the schedule belongs to."
+  value       = aws_scheduler_schedule.classify.group_name
+}
+
+output "topics" {
+  description = "notifications, alerts => ARN of the SNS topic."
+  value = {
+    notifications = aws_sns_topic.notifications.arn
+    alerts        = aws_sns_topic.alerts.arn
+  }
+}
+
+output "secret" {
+  description = "Name of the secret with the ServiceNow credentials."
+  value       = aws_secretsmanager_secret.servicenow.name
+}
+
+output "roles" {
+  description = "Function (by crate), job, reader, schedule => name of its role."
+  value       = { for name, role in local.role_names : replace(name, "_", "-") => role }
+}
+
+output "rules" {
+  description = "Names of the event rules that call functions."
+  value       = { for name, rule in aws_cloudwatch_event_rule.this : name => rule.name }
+}

@@ -1,0 +1,103 @@
+# reconcile finds what events missed. It is called at intervals and on each state change, and is missed when it isn't.
+
+data "aws_iam_policy_document" "reconcile" {
+  provider = aws.application
+
+  source_policy_documents = [
+    data.aws_iam_policy_document.data_access["reconcile"].json,
+    data.aws_iam_policy_document.key_use["reconcile"].json,
+  ]
+
+  statement {
+    sid = "ReadAndMendLedger"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ]
+    resources = [local.ledger_arn]
+  }
+
+  statement {
+    sid       = "AskForRunsAndHaveJobsLook"
+    actions   = ["glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"]
+    resources = values(local.job_arns)
+  }
+
+  statement {
+    sid       = "TellOfUntoldRuns"
+    actions   = ["events:PutEvents"]
+    resources = [local.event_bus_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "events:source"
+      values   = [local.reconcile_source]
+    }
+  }
+}
+
+locals {
+  event_bus_name = "default" # Glue sends its state changes there, and the rules stand there
+  event_bus_arn  = "${local.arn_prefix}:events:${local.application_arn}:event-bus/${local.event_bus_name}"
+}
+
+module "reconcile" {
+  source    = "./modules/lambda_function"
+  providers = { aws = aws.application }
+
+  name             = local.functions.reconcile
+  role_name        = local.role_names.reconcile
+  description      = "Finds what events missed: files, runs, cleaning, tickets"
+  package          = "${var.lambda_package_dir}/reconcile.zip"
+  architecture     = var.lambda_architecture
+  settings         = var.function_settings.reconcile
+  policy_documents = [data.aws_iam_policy_document.reconcile.json]
+
+  environment = {
+    LEDGER_TABLE      = aws_dynamodb_table.ledger.name
+    LANDING_BUCKET    = local.buckets.landing
+    LANDING_PREFIX    = var.landing_prefix
+    INGEST_JOB        = local.jobs.ingest
+    CLASSIFY_JOB      = local.jobs.classify
+    CONFORM_JOB       = local.jobs.conform
+    CLASSIFY_WEEKDAY  = var.classify_schedule.weekday
+    CLASSIFY_TIME     = var.classify_schedule.time
+    CLASSIFY_TIMEZONE = var.classify_schedule.timezone
+    EVENT_BUS_NAME    = local.event_bus_name
+    LOOKBACK_HOURS    = tostring(var.reconcile_lookback_hours)
+    LISTING_PAGES     = tostring(var.reconcile_listing_pages)
+  }
+
+  log_level                = var.log_level
+  log_retention_days       = var.log_retention_days
+  log_key_arn              = local.log_key_arn
+  log_group_arn_prefix     = local.log_group_arn_prefix
+  permissions_boundary_arn = var.permissions_boundary_arn
+  asynchronous             = local.asynchronous
+  alarm                    = local.alarm
+}
+
+# Without reconcile a lost event stays lost, and nobody would notice.
+resource "aws_cloudwatch_metric_alarm" "reconcile_absent" {
+  provider = aws.application
+
+  alarm_name        = "${local.functions.reconcile}-absent"
+  alarm_description = "${local.functions.reconcile} has not run for ${var.reconcile_absence_intervals} intervals of ${var.reconcile_interval_minutes} minutes: what events miss is no longer found."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Invocations"
+  dimensions        = { FunctionName = local.functions.reconcile }
+
+  statistic           = "Sum"
+  period              = var.reconcile_interval_minutes * 60
+  evaluation_periods  = var.reconcile_absence_intervals
+  datapoints_to_alarm = var.reconcile_absence_intervals
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching" # a function that isn't called has no metric at all
+
+  alarm_actions = [aws_sns_topic.alerts.arn]
+  ok_actions    = [aws_sns_topic.alerts.arn]
+}

@@ -1,0 +1,95 @@
+# Who is told what, and when an alarm goes off.
+
+variable "notification_emails" {
+  type        = list(string)
+  description = "Addresses that are told of each successful run."
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.notification_emails : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "notification_emails must hold e-mail addresses."
+  }
+}
+
+variable "alert_emails" {
+  type        = list(string)
+  description = "Addresses that get alarms, and failures that ServiceNow could not be told of."
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "alert_emails must hold e-mail addresses."
+  }
+}
+
+variable "servicenow_credentials" {
+  type = object({
+    url      = string
+    username = string
+    password = string
+  })
+  description = "ServiceNow instance and its user, written to the secret and never to the state. Set TF_VAR_servicenow_credentials; a new value needs a new servicenow_credentials_version."
+  ephemeral   = true
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https://[^/]+|http://127\\.0\\.0\\.1:[0-9]+)$", var.servicenow_credentials.url))
+    error_message = "servicenow_credentials.url must be the instance's base URL, https://<host>, without a path. Plain http is for loopback only."
+  }
+}
+
+variable "servicenow_credentials_version" {
+  type        = number
+  description = "Raise it to have servicenow_credentials written again."
+  default     = 1
+
+  validation {
+    condition     = var.servicenow_credentials_version >= 1 && floor(var.servicenow_credentials_version) == var.servicenow_credentials_version
+    error_message = "servicenow_credentials_version must be a whole number of 1 or more."
+  }
+}
+
+variable "secret_recovery_window_days" {
+  type        = number
+  description = "Days that a deleted secret can be brought back; 0 deletes at once."
+  default     = 7
+
+  validation {
+    condition     = var.secret_recovery_window_days == 0 || (var.secret_recovery_window_days >= 7 && var.secret_recovery_window_days <= 30)
+    error_message = "secret_recovery_window_days must be 0, or 7 to 30."
+  }
+}
+
+variable "alarm_period_seconds" {
+  type        = number
+  description = "Period over which errors are added up."
+  default     = 300
+
+  validation {
+    condition     = var.alarm_period_seconds >= 60 && var.alarm_period_seconds % 60 == 0
+    error_message = "alarm_period_seconds must be a multiple of 60."
+  }
+}
+
+variable "landing_age_alarm_seconds" {
+  type        = number
+  description = "Age of the oldest message on the landing queue that raises an alarm."
+  default     = 1800
+
+  validation {
+    condition     = var.landing_age_alarm_seconds >= 300
+    error_message = "landing_age_alarm_seconds must be 300 or more."
+  }
+}
+
+variable "reconcile_absence_intervals" {
+  type        = number
+  description = "Intervals without a run of reconcile that raise an alarm."
+  default     = 3
+
+  validation {
+    condition     = var.reconcile_absence_intervals >= 2
+    error_message = "reconcile_absence_intervals must be 2 or more: one late run is nothing."
+  }
+}

@@ -1,0 +1,45 @@
+# Who may read the conformed tables.
+
+variable "legacy_reader_principal_arns" {
+  type        = list(string)
+  description = "Principals that may take the role of the legacy reader; empty leaves it to IAM in the application account."
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.legacy_reader_principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
+    error_message = "legacy_reader_principal_arns must hold ARNs of IAM principals."
+  }
+}
+
+variable "secured_reader_principal_arns" {
+  type        = list(string)
+  description = "Principals that may take the role of the secured reader; empty leaves it to IAM in the application account."
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.secured_reader_principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
+    error_message = "secured_reader_principal_arns must hold ARNs of IAM principals."
+  }
+}
+
+variable "reader_session_hours" {
+  type        = number
+  description = "Longest session of a reader's role."
+  default     = 8
+
+  validation {
+    condition     = var.reader_session_hours >= 1 && var.reader_session_hours <= 12
+    error_message = "reader_session_hours must be 1 to 12."
+  }
+}
+
+variable "athena_scan_limit_mb" {
+  type        = number
+  description = "Most that one Athena query may scan."
+  default     = 102400
+
+  validation {
+    condition     = var.athena_scan_limit_mb >= 10
+    error_message = "athena_scan_limit_mb must be 10 or more (Athena's own least)."
+  }
+}
