@@ -1,0 +1,271 @@
+"""Athena over Iceberg tables: SQL in DuckDB, which reads S3 under the caller's own credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import datetime
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import athena, glue, sts
+
+from local.settings import APPLICATION_ACCOUNT, ROOT_SECRET, Instance
+
+_EXTENSIONS = ("httpfs", "avro", "iceberg")
+_SHOW = re.compile(
+    r"^\s*SHOW\s+(?P<what>TABLES|DATABASES|SCHEMAS)(?:\s+(?:IN|FROM)\s+[`\"]?(?P<database>\w+)[`\"]?)?\s*;?\s*$", re.I
+)
+_DESCRIBE = re.compile(
+    r"^\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:IN|FROM))\s+(?P<name>[\w.`\"]+)\s*;?\s*$", re.I
+)
+_ATHENA_TYPES = {
+    "VARCHAR": "varchar",
+    "BOOLEAN": "boolean",
+    "TINYINT": "tinyint",
+    "SMALLINT": "smallint",
+    "INTEGER": "integer",
+    "BIGINT": "bigint",
+    "HUGEINT": "bigint",
+    "FLOAT": "float",
+    "DOUBLE": "double",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
+    "BLOB": "varbinary",
+}
+
+
+class AccessDenied(Exception):
+    """The caller may not read a table of the query."""
+
+
+@dataclass(frozen=True)
+class Table:
+    database: str
+    name: str
+    metadata_location: str
+
+
+def install(instance: Instance) -> None:
+    original = athena._run_duckdb
+
+    async def run(query: str, database: str, catalog: str | None = None) -> dict[str, Any]:
+        # The emulator reads all files below a table's location, whoever asks. An Iceberg table is what its current
+        # metadata says, and Athena reads it with the caller's permissions for Glue and S3.
+        listed = _catalog_statement(query, database)
+        if listed is not None:
+            return listed
+        tables = named_tables(query, database)
+        if not tables:
+            return await original(query, database, catalog)
+        _check_catalog_access(tables)
+        key, secret, token = _caller_credentials()
+        return await asyncio.to_thread(execute, instance, query, database, tables, key, secret, token)
+
+    athena._run_duckdb = run
+    athena._save_query_results = _save_results
+    _enforce_workgroup_location()
+
+
+def named_tables(query: str, database: str) -> list[Table]:
+    """The Iceberg tables of the catalog whose names occur in a query (all of a database for information_schema)."""
+    words = {text.lower() for kind, text, _, _ in athena._sql_tokens(query) if kind in ("name", "qname")}
+    wanted = {(database or "default").lower()} | words
+    tables = []
+    for entry in glue._tables.values():
+        parameters = entry.get("Parameters") or {}
+        location = parameters.get("metadata_location")
+        if parameters.get("table_type", "").upper() != "ICEBERG" or not location:
+            continue
+        if entry["DatabaseName"].lower() in wanted and (
+            entry["Name"].lower() in words or "information_schema" in words
+        ):
+            tables.append(Table(entry["DatabaseName"], entry["Name"], location))
+    return tables
+
+
+def _catalog_statement(query: str, database: str) -> dict[str, Any] | None:
+    shown = _SHOW.match(query)
+    if shown and shown["what"].upper() == "TABLES":
+        within = shown["database"] or database
+        return _one_column("tab_name", sorted(t["Name"] for t in glue._tables.values() if t["DatabaseName"] == within))
+    if shown:
+        return _one_column("database_name", sorted(glue._databases.keys()))
+    described = _DESCRIBE.match(query)
+    if not described:
+        return None
+    within, _, name = described["name"].replace("`", "").replace('"', "").rpartition(".")
+    table = glue._tables.get(f"{within or database}/{name}")
+    if table is None:
+        raise ValueError(f"table not found: {described['name']}")
+    columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
+    rows = [[column["Name"], column.get("Type", ""), column.get("Comment", "")] for column in columns]
+    return {"columns": ["col_name", "data_type", "comment"], "column_types": ["string"] * 3, "rows": rows}
+
+
+def _one_column(name: str, values: list[str]) -> dict[str, Any]:
+    return {"columns": [name], "column_types": ["string"], "rows": [[value] for value in values]}
+
+
+def _access_key() -> str:
+    """The key that signed this request: a session's, or none for a root key (their signatures aren't checked)."""
+    return iam_evaluator._verified_key.get()
+
+
+def _caller_credentials() -> tuple[str, str, str]:
+    session = sts._sessions.get(_access_key())
+    if session:
+        return _access_key(), session["SecretAccessKey"], session.get("SessionToken") or ""
+    return get_account_id() or APPLICATION_ACCOUNT, ROOT_SECRET, ""
+
+
+def _check(action: str, resource: str) -> None:
+    key = _access_key()
+    if key in sts._sessions and iam_evaluator.enforce(key, action, action.split(":")[0], get_region(), resource):
+        raise AccessDenied(f"Access denied when calling {action} on {resource}")
+
+
+def _check_catalog_access(tables: list[Table]) -> None:
+    prefix = f"arn:aws:glue:{get_region()}:{get_account_id()}:"
+    for table in tables:
+        for resource in ("catalog", f"database/{table.database}", f"table/{table.database}/{table.name}"):
+            _check("glue:GetTable", prefix + resource)
+
+
+def execute(
+    instance: Instance, query: str, database: str, tables: list[Table], key: str, secret: str, token: str
+) -> dict[str, Any]:
+    """Runs one query over views on the tables' current snapshots."""
+    connection = duckdb.connect(":memory:")
+    try:
+        _open(connection, instance, key, secret, token)
+        for name in sorted({table.database for table in tables} | {database or "default"}):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name)}")
+        for table in tables:
+            view = f"{_quoted(table.database)}.{_quoted(table.name)}"
+            location = table.metadata_location.replace("'", "''")
+            connection.execute(f"CREATE VIEW {view} AS SELECT * FROM iceberg_scan('{location}')")
+        connection.execute(f"USE awsdatacatalog.{_quoted(database or 'default')}")
+        result = connection.execute(query)
+        described = result.description or []
+        types = [athena_type(str(column[1])) for column in described]
+        rows = [[text(value) for value in row] for row in result.fetchall()]
+        return {"columns": [column[0] for column in described], "column_types": types, "rows": rows}
+    finally:
+        connection.close()
+
+
+def _open(connection: Any, instance: Instance, key: str, secret: str, token: str) -> None:
+    connection.execute(f"SET home_directory = '{os.environ['HOME']}'")
+    for extension in _EXTENSIONS:
+        connection.execute(f"LOAD {extension}")
+    connection.execute("SET threads = 2")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("ATTACH ':memory:' AS awsdatacatalog")
+    connection.execute("USE awsdatacatalog")
+    session = f", SESSION_TOKEN '{token}'" if token else ""
+    connection.execute(
+        f"CREATE SECRET caller (TYPE s3, KEY_ID '{key}', SECRET '{secret}'{session}, REGION '{get_region()}', "
+        f"ENDPOINT '127.0.0.1:{instance.port}', URL_STYLE 'path', USE_SSL false)"
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def athena_type(duckdb_type: str) -> str:
+    base = duckdb_type.upper()
+    if base.startswith("DECIMAL"):
+        return base.lower()
+    if base.startswith("STRUCT"):
+        return "row"
+    if base.startswith("MAP"):
+        return "map"
+    if base.endswith("]"):
+        return "array"
+    return _ATHENA_TYPES.get(base, "varchar")
+
+
+def text(value: Any) -> str | None:
+    """A value as Athena prints it."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime.datetime):
+        zone = " UTC" if value.tzinfo else ""
+        return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}{zone}"
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={text(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(str(text(inner)) for inner in value) + "]"
+    return str(value)
+
+
+def _enforce_workgroup_location() -> None:
+    original = athena._start_query_execution
+
+    def start(data: dict) -> tuple:
+        # The emulator lets a query choose its own output location whatever its workgroup enforces, and glues the
+        # file name to a location that has no slash at its end.
+        settings = (athena._workgroups.get(data.get("WorkGroup", "primary")) or {}).get("Configuration") or {}
+        fixed = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
+        given = (data.get("ResultConfiguration") or {}).get("OutputLocation")
+        chosen = (fixed if settings.get("EnforceWorkGroupConfiguration", True) else given) or given or fixed
+        if chosen:
+            chosen = chosen if chosen.endswith("/") else chosen + "/"
+            result = {**(data.get("ResultConfiguration") or {}), "OutputLocation": chosen}
+            data = {**data, "ResultConfiguration": result}
+        return original(data)
+
+    athena._start_query_execution = start
+
+
+async def _save_results(query_id: str) -> None:
+    # The emulator treats the result's own location as a folder and puts a second file name below it.
+    from ministack.services import s3
+
+    execution = athena._executions[query_id]
+    results = execution["_results"]
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
+    writer.writerow(results["columns"])
+    writer.writerows(results["rows"])
+    bucket, _, key = execution["ResultConfiguration"]["OutputLocation"].removeprefix("s3://").partition("/")
+    _check("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
+    body = sheet.getvalue().encode()
+    headers = {"content-type": "text/csv", "content-length": str(len(body))}
+    answer = s3._put_object(bucket, key, body, headers)
+    if isinstance(answer, tuple) and answer[0] >= 300:
+        raise RuntimeError(f"the result cannot be written to s3://{bucket}/{key}: {answer[2][:300]!r}")
+
+
+def copy_extensions(home: Path) -> list[str]:
+    """Puts DuckDB's extensions where a server with this HOME loads them from; the names that are missing."""
+    import importlib.util
+    import shutil
+
+    missing = []
+    for name in _EXTENSIONS:
+        spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+        found = list(Path(spec.origin).parent.rglob(f"{name}.duckdb_extension")) if spec and spec.origin else []
+        if not found:
+            missing.append(f"duckdb-extension-{name}=={duckdb.__version__}")
+            continue
+        version, platform = duckdb.execute("SELECT library_version, platform FROM pragma_version(), pragma_platform()")\
+            .fetchone() or ("", "")
+        target = home / ".duckdb" / "extensions" / version / platform
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found[0], target / found[0].name)
+    return missing

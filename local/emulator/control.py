@@ -1,0 +1,62 @@
+"""`/_local/...`: what tests and the command line may ask of this emulator and of no AWS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from local.emulator import schedules
+from local.glue import behaviour
+from local.settings import Instance
+
+Application = Callable[[dict, Callable, Callable], Awaitable[None]]
+
+
+def with_control(instance: Instance, emulator: Application) -> Application:
+    """The emulator's application, with the control paths before it."""
+
+    async def application(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/_local/"):
+            await emulator(scope, receive, send)
+            return
+        status, answer = await _answer(instance, scope["method"], scope["path"], await _body(receive))
+        body = json.dumps(answer).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return application
+
+
+async def _body(receive: Callable) -> Any:
+    chunks, more = [], True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    try:
+        return json.loads(b"".join(chunks) or b"{}")
+    except ValueError:
+        return None
+
+
+async def _answer(instance: Instance, method: str, path: str, request: Any) -> tuple[int, Any]:
+    if path == "/_local/ready":
+        return 200, {"folder": str(instance.folder), "port": instance.port}
+    if method != "POST" or not isinstance(request, dict):
+        return 400, {"error": "POST a JSON object"}
+    if path == "/_local/fire":
+        try:
+            return 200, await asyncio.to_thread(schedules.fire, instance, str(request.get("schedule", "")))
+        except KeyError as unknown:
+            return 404, {"error": f"there is no schedule {unknown}"}
+    if path == "/_local/glue/next":
+        try:
+            behaviour.order(str(request["job"]), str(request["behaviour"]), int(request.get("times", 1)))
+        except (KeyError, ValueError):
+            known = ", ".join(sorted([*behaviour.Behaviour, "normal"]))
+            return 400, {"error": f'want {{"job", "behaviour", "times"}}; behaviour is one of {known}'}
+        return 200, {}
+    return 404, {"error": f"there is nothing at {path}"}
