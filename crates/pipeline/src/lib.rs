@@ -1,0 +1,20 @@
+//! What the functions share.
+//!
+//! - [`protocol`]: the names of the ledger's items and the decisions about them, as pure functions.
+//! - [`ledger`]: those items in DynamoDB; every write is conditional, every read consistent.
+//! - [`glue`]: starting a job's run, and asking what became of runs.
+//! - [`manifest`]: what a run took and wrote, as the run itself says.
+//! - [`state_change`]: the event that says what became of a run.
+//! - [`clients`], [`config`], [`telemetry`]: what each `main` wires together.
+//!
+//! Nothing in here reads the environment by itself, except the AWS SDK (its own variables) and
+//! [`telemetry::init`] (`RUST_LOG`).
+
+pub mod clients;
+pub mod config;
+pub mod glue;
+pub mod ledger;
+pub mod manifest;
+pub mod protocol;
+pub mod state_change;
+pub mod telemetry;
