@@ -50,7 +50,7 @@ class Ledger:
 
     def put_run(self, stage: int, run_id: str, job: str, started_by: str) -> dict[str, Any]:
         """Put a RUN item as STARTED if there is none yet; returns the item as it is now."""
-        item = {
+        item: dict[str, Any] = {
             "pk": protocol.run_pk(stage, run_id),
             "sk": protocol.ITEM,
             "stage": stage,

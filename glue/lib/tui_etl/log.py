@@ -1,4 +1,4 @@
-"""JSON log lines: a readable message and its fields, spelled as everywhere (`run_id`, `stage`, `dataset`, `file_id`)."""
+"""JSON log lines: a readable message and fields, spelled as everywhere (`run_id`, `stage`, `dataset`, `file_id`)."""
 
 from __future__ import annotations
 

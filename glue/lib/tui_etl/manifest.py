@@ -72,12 +72,14 @@ def lines(
 ) -> Iterator[dict[str, Any]]:
     """The manifest's lines as JSON values."""
     yield {"manifest": VERSION, "stage": stage, "run_id": run_id, "job": job}
-    item_count = output_count = 0
-    for item_count, item in enumerate(items, 1):
+    counts = {"items": 0, "outputs": 0}
+    for item in items:
+        counts["items"] += 1
         yield {"item": item}
-    for output_count, output in enumerate(outputs, 1):
+    for output in outputs:
+        counts["outputs"] += 1
         yield {"output": asdict(output)}
-    yield {"end": True, "items": item_count, "outputs": output_count}
+    yield {"end": True} | counts
 
 
 def read(s3: Any, place: str) -> Manifest:

@@ -86,7 +86,7 @@ def open_context(stage: int, arguments: dict[str, str], clients: storage.Clients
 def execute(
     context: Context, process: Callable[[list[Work]], Outcome], max_items: int | None = None
 ) -> report.Report | None:
-    """The whole run. Returns its report, or None if there was nothing to do; raises `RunRefused` if given up for dead."""
+    """The whole run: its report, or None if there was nothing to do; raises `RunRefused` if given up for dead."""
     start(context)
     work = take_open(context, max_items)
     if not work:

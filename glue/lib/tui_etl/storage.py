@@ -6,10 +6,11 @@ A place is a URI. `s3://` is what jobs are given; `file://` serves a transform t
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,6 +47,12 @@ def connect() -> Clients:
     return Clients(s3, dynamodb, glue)
 
 
+@cache
+def task_s3() -> Any:
+    """The S3 client of a Spark worker process, made when its first task asks for it."""
+    return boto3.client("s3", config=CLIENT_CONFIG)
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """One object (or local file) and its size in bytes."""
@@ -77,9 +84,8 @@ def list_files(s3: Any, folder: str) -> Iterator[StoredFile]:
     """Everything below a folder's URI (the trailing slash may be missing)."""
     bucket, prefix = split_uri(folder.rstrip("/") + "/")
     if not bucket:
-        for path, _, names in os.walk(prefix):
-            for name in sorted(names):
-                yield StoredFile(f"file://{path.rstrip('/')}/{name}", os.path.getsize(os.path.join(path, name)))
+        for path in sorted(path for path in Path(prefix).rglob("*") if path.is_file()):
+            yield StoredFile(f"file://{path}", path.stat().st_size)
         return
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
@@ -100,9 +106,12 @@ def open_stream(s3: Any, uri: str, start: int = 0, end: int | None = None) -> An
     """A readable binary stream over bytes `start` to `end` (exclusive; None: to the end) of a file."""
     bucket, key = split_uri(uri)
     if not bucket:
-        with open(key, "rb") as file:
-            file.seek(start)
-            return io.BytesIO(file.read() if end is None else file.read(end - start))
+        file = Path(key).open("rb")  # noqa: SIM115
+        file.seek(start)
+        if end is None:
+            return file
+        with file:
+            return io.BytesIO(file.read(end - start))
     if start == 0 and end is None:
         return s3.get_object(Bucket=bucket, Key=key)["Body"]
     last = "" if end is None else str(end - 1)

@@ -1,0 +1,141 @@
+"""Copying the taken file versions aside, so that what is read can't change, vanish or have an awkward name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tui_etl import protocol, storage
+from tui_etl.ingest import records
+from tui_etl.run import Work
+
+#: How much of a file is looked at before it is copied.
+HEAD = 1 << 16
+#: S3 copies objects up to this size in one request.
+_COPY_LIMIT = 5 << 30
+#: A plain JSON Lines file is read in ranges of this size.
+PART_BYTES = 64 << 20
+
+VANISHED = "vanished: this version of the file is no longer in the landing bucket"
+_GONE = frozenset({"NoSuchVersion", "NoSuchKey", "404", "405", "MethodNotAllowed"})
+_NOTHING_THERE = frozenset({"InvalidRange", "416"})
+
+
+@dataclass
+class Landed:
+    """A file version that this run holds, and what became of it on the way to staging.
+
+    `refused`: why it is quarantined as a whole without being read. `uri` is None if there is nothing to read: it is
+    empty, or it has `vanished`. `head`: its first bytes.
+    """
+
+    number: int
+    file_id: str
+    bucket: str
+    key: str
+    version_id: str
+    dataset: str | None
+    landed_at: str
+    sequencer: str | None
+    size: int
+    refused: str | None = None
+    vanished: bool = False
+    uri: str | None = None
+    head: bytes = b""
+
+    @property
+    def place(self) -> str:
+        """The dataset whose books it is in."""
+        return self.dataset or "_none"
+
+    @property
+    def gzipped(self) -> bool:
+        return self.head.startswith(records.GZIP)
+
+
+def describe(work: Iterable[Work], prefix: str) -> list[Landed]:
+    """The files of this run, numbered in landing order, each with its dataset or with the reason for having none."""
+    items = sorted((item.item for item in work), key=lambda item: (item["landed_at"], item["file_id"]))
+    spellings: dict[str, str] = {}
+    for item in items:
+        name, spelled = protocol.dataset_of(item["key"], prefix), protocol.raw_dataset_of(item["key"], prefix)
+        if name is not None and spelled is not None:
+            spellings[name] = min(spelled, spellings.get(name, spelled))
+    return [_describe(number, item, prefix, spellings) for number, item in enumerate(items)]
+
+
+def _describe(number: int, item: dict[str, Any], prefix: str, spellings: dict[str, str]) -> Landed:
+    name, spelled = protocol.dataset_of(item["key"], prefix), protocol.raw_dataset_of(item["key"], prefix)
+    refused = None
+    if spelled is None:
+        refused = f"no dataset: the file lies directly under {prefix}"
+    elif name is None:
+        refused = f"no dataset: the folder name {spelled!r} is reserved or has no letter or digit"
+    elif spelled != spellings[name]:
+        refused = f"the dataset folders {spellings[name]!r} and {spelled!r} both mean the table {name}"
+    return Landed(
+        number,
+        item["file_id"],
+        item["bucket"],
+        item["key"],
+        item["version_id"],
+        name,
+        item["landed_at"],
+        item.get("sequencer"),
+        item.get("size", 0),
+        refused,
+    )
+
+
+def stage(s3: Any, files: Sequence[Landed], folder: str) -> None:
+    """Look at each file's beginning and copy it below `folder`, server-side; notes what became of it in `files`."""
+    with ThreadPoolExecutor(storage.IN_FLIGHT) as pool:
+        list(pool.map(lambda file: _stage(s3, file, folder), files))
+
+
+def _stage(s3: Any, file: Landed, folder: str) -> None:
+    source = {"Bucket": file.bucket, "Key": file.key, "VersionId": file.version_id}
+    try:
+        answer = s3.get_object(**source, Range=f"bytes=0-{HEAD - 1}")
+        file.head = answer["Body"].read()
+        file.size = int(answer.get("ContentRange", f"/{len(file.head)}").rpartition("/")[2])
+        if file.head:
+            name = hashlib.sha256(file.file_id.encode()).hexdigest() + (".json.gz" if file.gzipped else ".json")
+            copy(s3, source, f"{folder}/{name}", file.size)
+            file.uri = f"{folder}/{name}"
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _NOTHING_THERE:
+            file.size = 0
+        elif code in _GONE:
+            file.vanished = True
+            file.refused = VANISHED
+        else:
+            raise
+
+
+def copy(s3: Any, source: dict[str, str], target: str, size: int) -> None:
+    """Copy one object version server-side, without its metadata and tags."""
+    bucket, key = storage.split_uri(target)
+    if size > _COPY_LIMIT:
+        s3.copy(source, bucket, key, ExtraArgs={"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"})
+        return
+    s3.copy_object(CopySource=source, Bucket=bucket, Key=key, MetadataDirective="REPLACE", TaggingDirective="REPLACE")
+
+
+def parts(file: Landed) -> list[records.Part]:
+    """A staged file as what tasks read: one part, or several ranges of a large plain JSON Lines file."""
+    whole = records.Part(file.number, file.place, file.uri or "", file.size, file.gzipped)
+    if file.gzipped or file.size <= PART_BYTES or not records.begins_with_lines(file.head):
+        return [whole]
+    starts = range(0, file.size, PART_BYTES)
+    ends = [*starts[1:], file.size]
+    return [
+        records.Part(file.number, file.place, whole.uri, end - start, False, start, end, records.Layout.LINES)
+        for start, end in zip(starts, ends, strict=True)
+    ]
