@@ -1,4 +1,4 @@
-"""What is still missing, as pure functions over a snapshot: an empty list means 'done', else each line says what for."""
+"""What is still missing, as pure functions over a snapshot: an empty list means 'done'."""
 
 from __future__ import annotations
 
@@ -45,11 +45,12 @@ def failed_runs(snapshot: Snapshot) -> list[GlueRun]:
 
 
 def given_up(snapshot: Snapshot, patience: int = 3) -> str | None:
-    """Why waiting longer is useless: a stage keeps failing. The Friday job isn't started again by itself, so once is enough."""
+    """Why waiting longer is useless: a stage keeps failing. Glue 2 starts on Fridays only, so there once is enough."""
     for stage in STAGES:
         failed = [run for run in failed_runs(snapshot) if run.stage == stage]
         if len(failed) >= (1 if stage == 2 else patience):
-            return f"{failed[-1].job} has failed {len(failed)} time(s), the last time: {failed[-1].message or 'no message'}"
+            last = failed[-1]
+            return f"{last.job} has failed {len(failed)} time(s), the last time: {last.message or 'no message'}"
     return None
 
 
@@ -59,7 +60,10 @@ def _unfinished(snapshot: Snapshot) -> list[tuple[int, str]]:
     return [
         (sum(run["state"] == "STARTED" for run in snapshot.runs), "runs have neither committed nor been given up"),
         (sum(run.state in ACTIVE for run in snapshot.glue), "Glue runs are active"),
-        (sum(run.state not in ACTIVE and run.run_id not in known for run in snapshot.glue), "ended runs are not in the ledger"),
+        (
+            sum(run.state not in ACTIVE and run.run_id not in known for run in snapshot.glue),
+            "ended runs are not in the ledger",
+        ),
         (untold, "ended runs that nobody was told of"),
     ]
 

@@ -45,7 +45,7 @@ class Landed:
 
 
 def input_files(folder: Path) -> list[LocalFile]:
-    """Every file below `folder/<dataset>/`, sorted. Files directly in the folder belong to no dataset and are left out."""
+    """Every file below `folder/<dataset>/`, sorted. Files directly in the folder have no dataset and are left out."""
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder")
     files = sorted(_walk(folder), key=lambda file: file.name)

@@ -142,7 +142,9 @@ class Pipeline:
         return snapshot
 
     def _ledger_items(self) -> Iterator[dict[str, Any]]:
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ledger_table"], ConsistentRead=True)
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.outputs["ledger_table"], ConsistentRead=True
+        )
         for page in pages:
             for item in page["Items"]:
                 plain = {name: _deserialize(value) for name, value in item.items()}
@@ -180,7 +182,9 @@ class Pipeline:
 
     def reports(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         """The reports of all committed runs, in the order of their commits."""
-        committed = sorted((run for run in snapshot.runs if run["state"] == "COMMITTED"), key=lambda r: r["committed_at"])
+        committed = sorted(
+            (run for run in snapshot.runs if run["state"] == "COMMITTED"), key=lambda r: r["committed_at"]
+        )
         return [json.loads(self.read(run["report"])) for run in committed]
 
     def read(self, uri: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r\n"
 NAME_LIMIT = 255
 RESERVED = "secured"
+MAX_RECORD = 64 << 20
+MAX_DEPTH = 1000
+# The JSON scanner's recursion counts against Python's limit.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20 * MAX_DEPTH))
 
 
 @dataclass(frozen=True)
@@ -60,20 +65,42 @@ def count(data: bytes) -> Count:
         document = parse(data)
     except ValueError:
         return count_lines(data) if is_json_lines(data) else REFUSED
+    if isinstance(document, dict) and len(data.strip(BLANKS)) > MAX_RECORD:
+        return REFUSED
     if isinstance(document, list):
         return sum((record(element) for element in document), NOTHING)
     return record(document)
 
 
 def record(value: Any) -> Count:
-    return TAKEN if isinstance(value, dict) else REFUSED
+    return TAKEN if isinstance(value, dict) and depth(value) <= MAX_DEPTH else REFUSED
 
 
 def is_json_lines(data: bytes) -> bool:
-    """Whether content that is no single JSON text is meant as a record a line: its first line that isn't blank is
-    JSON, or at least its lines begin like records and do not look like a broken document spread over lines."""
-    lines = [line for line in data.split(b"\n") if line.strip(BLANKS)]
-    return is_json(lines[0]) or any(line[:1] == b"{" and is_json(line) for line in lines)
+    """Whether content that is no single JSON text is meant as one record a line, rather than as a broken document."""
+    lines = [line.strip(BLANKS) for line in data.split(b"\n") if line.strip(BLANKS)]
+    first = lines[0]
+    objects = sum(line[:1] == b"{" and is_json(line) for line in lines)
+    if first[:1] == b"[":
+        return closes(first) and len(lines) > 1
+    if first[:1] == b"{":
+        return closes(first) or (objects > 0 and 2 * objects >= len(lines) - 1)
+    return is_json(first) or objects > 0
+
+
+def closes(line: bytes) -> bool:
+    """Whether a line closes all brackets that it opens, and its strings: then it does not go on in the next one."""
+    depth = 0
+    in_string = escaped = False
+    for char in line.decode("latin-1"):
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        else:
+            depth += (char in "[{") - (char in "]}")
+    return depth <= 0 and not in_string
 
 
 def count_lines(data: bytes) -> Count:
@@ -81,7 +108,7 @@ def count_lines(data: bytes) -> Count:
     for line in data.split(b"\n"):
         if line.strip(BLANKS):
             try:
-                total += record(parse(line))
+                total += record(parse(line)) if len(line) <= MAX_RECORD else REFUSED
             except ValueError:
                 total += REFUSED
     return total
@@ -101,6 +128,17 @@ def parse(data: bytes) -> Any:
         return json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def depth(value: Any) -> int:
+    """How deeply objects and arrays are nested in a value."""
+    deepest, rest = 0, [(value, 1)]
+    while rest:
+        inner, level = rest.pop()
+        if isinstance(inner, dict | list):
+            deepest = max(deepest, level)
+            rest += [(part, level + 1) for part in (inner.values() if isinstance(inner, dict) else inner)]
+    return deepest
 
 
 def _refuse(name: str) -> None:

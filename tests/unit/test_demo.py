@@ -1,0 +1,222 @@
+"""The parts of the demo that decide something: what is missing, whether the books balance, what is landed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.demo import books, conditions
+from local.demo.landing import BadInput, Landed, LocalFile, input_files
+from local.demo.observe import GlueRun, Snapshot, TimedOut, read_journal, until
+
+FILE_ID = "grp2-landing-dev/tui/legacy/hotels/a.json#v1"
+
+
+def run(stage: int, run_id: str, state: str = "COMMITTED", **more: Any) -> dict[str, Any]:
+    return {"stage": stage, "run_id": run_id, "state": state, "told_at": "2026-05-08T12:00:00.000Z"} | more
+
+
+def finished() -> Snapshot:
+    """A pipeline in which one file has gone all the way."""
+    return Snapshot(
+        files={FILE_ID: {"assigned_to": "r1"}},
+        runs=[
+            run(1, "r1", assigned_to="r2"),
+            run(2, "r2", assigned_to="r3", cleaned_at="2026-05-08T12:00:00.000Z"),
+            run(3, "r3"),
+        ],
+        glue=[GlueRun(stage, "job", f"r{stage}", "SUCCEEDED", 1.0) for stage in (1, 2, 3)],
+    )
+
+
+def test_a_finished_flow_misses_nothing() -> None:
+    assert conditions.not_ingested(finished(), [FILE_ID]) == []
+    assert conditions.not_conformed(finished()) == []
+    assert conditions.not_quiet(finished()) == []
+    assert conditions.given_up(finished()) is None
+
+
+def _drop(snapshot: Snapshot, index: int, name: str) -> None:
+    del snapshot.runs[index][name]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda s: s.markers.update({3: 1}), "open markers"),
+        (lambda s: _drop(s, 0, "assigned_to"), "Glue 1 runs are in no committed Glue 2 run"),
+        (lambda s: _drop(s, 1, "assigned_to"), "Glue 2 runs are in no committed Glue 3 run"),
+        (lambda s: _drop(s, 1, "cleaned_at"), "not cleaned up after"),
+        (lambda s: _drop(s, 2, "told_at"), "nobody was told"),
+        (lambda s: s.runs[2].update(state="STARTED"), "neither committed nor been given up"),
+        (lambda s: s.runs.pop(), "not in the ledger"),
+        (lambda s: s.glue.append(GlueRun(3, "job", "r4", "RUNNING", 0)), "active"),
+        (lambda s: setattr(s, "temp_objects", 2), "objects in temp"),
+    ],
+)
+def test_each_thing_that_is_missing_is_named(spoil: Any, told: str) -> None:
+    snapshot = finished()
+    spoil(snapshot)
+    assert told in "; ".join(conditions.not_conformed(snapshot))
+
+
+def test_nothing_is_conformed_before_friday() -> None:
+    snapshot = Snapshot(runs=[run(1, "r1")])
+    assert any("no Glue 2 run" in line for line in conditions.not_conformed(snapshot))
+
+
+def test_a_file_is_ingested_when_a_committed_run_holds_it() -> None:
+    snapshot = finished()
+    assert conditions.not_ingested(snapshot, [FILE_ID, "other#v1"]) == ["1 of 2 files are not in the ledger yet"]
+    snapshot.runs[0]["state"] = "VOID"
+    assert conditions.not_ingested(snapshot, [FILE_ID]) == ["1 of 1 files are in no committed Glue 1 run yet"]
+    snapshot = finished()
+    snapshot.markers = Counter({1: 4})
+    assert conditions.not_ingested(snapshot, [FILE_ID]) == ["4 open markers of stage 1"]
+
+
+def test_waiting_ends_when_a_stage_keeps_failing() -> None:
+    snapshot = finished()
+    snapshot.glue.append(GlueRun(1, "glue-1", "f1", "FAILED", 1.0, "no space"))
+    assert conditions.given_up(snapshot) is None
+    snapshot.glue += [GlueRun(1, "glue-1", f"f{n}", "FAILED", 1.0, "no space") for n in (2, 3)]
+    assert conditions.given_up(snapshot) == "glue-1 has failed 3 time(s), the last time: no space"
+    friday = Snapshot(glue=[GlueRun(2, "glue-2", "f1", "TIMEOUT", 1.0)])
+    assert conditions.given_up(friday) == "glue-2 has failed 1 time(s), the last time: no message"
+
+
+# --- the books ---
+
+
+def landed(tmp_path: Path, name: str, data: bytes) -> Landed:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return Landed(LocalFile(path, name), f"bucket/tui/legacy/{name}#v", len(data))
+
+
+def stage_report(stage: int, dataset: str, **numbers: Any) -> dict[str, Any]:
+    row = {"dataset": dataset, "records_in": 0, "quarantined": 0, "legacy": 0, "secured": 0, "superseded": 0}
+    return {"stage": stage, "files": [], "datasets": [row | {"conformed": 0} | numbers]}
+
+
+def hotels(**changes: int) -> list[books.Account]:
+    """Three records of one dataset: one in quarantine, one superseded, one in the table."""
+    numbers = {"rows": 1, "quarantined": 1, "superseded": 1, "conformed": 1, "records_in": 3} | changes
+    reports = [
+        stage_report(1, "hotels", records_in=numbers["records_in"], quarantined=1),
+        stage_report(2, "hotels", legacy=2),
+        stage_report(3, "hotels", superseded=numbers["superseded"], conformed=numbers["conformed"]),
+    ]
+    counted = {"hotels": (2, books.Count(2, 1))}
+    return books.accounts(
+        counted, reports, {"hotels": numbers["quarantined"]}, {"tui_legacy_dev.hotels": numbers["rows"]}
+    )
+
+
+def test_books_that_balance() -> None:
+    [account] = hotels()
+    assert account.problems() == []
+    assert account.row() == {
+        "dataset": "hotels",
+        "files": 2,
+        "records": 3,
+        "quarantined": 1,
+        "legacy": 2,
+        "secured": 0,
+        "superseded": 1,
+        "conformed": 1,
+        "tables": ["tui_legacy_dev.hotels"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"rows": 0}, "2 conformed + quarantined + superseded"),
+        ({"rows": 2, "conformed": 2}, "4 conformed + quarantined + superseded"),
+        ({"conformed": 2}, "conformed by Glue 3's reports"),
+        ({"quarantined": 0}, "quarantined by the reports"),
+        ({"superseded": 0}, "2 conformed + quarantined + superseded"),
+        ({"records_in": 2}, "records in by Glue 1's reports"),
+    ],
+)
+def test_a_record_lost_or_doubled_anywhere_is_noticed(changes: dict[str, int], told: str) -> None:
+    [account] = hotels(**changes)
+    assert told in "; ".join(account.problems())
+
+
+def test_a_dataset_that_only_the_input_knows_is_a_problem() -> None:
+    [account] = books.accounts({"lost": (1, books.Count(5, 0))}, [], {}, {})
+    assert account.dataset == "lost"
+    assert account.problems()
+
+
+def test_a_file_without_a_dataset_is_one_quarantined_record(tmp_path: Path) -> None:
+    file = landed(tmp_path, "secured/a.jsonl", b'{"a":1}\n{"a":2}\n')
+    assert books.expected([file], []) == {"_none": (1, books.Count(0, 1))}
+
+
+def test_folders_with_one_table_name_count_as_glue_1_decided(tmp_path: Path) -> None:
+    kept = landed(tmp_path, "foo_bar/a.jsonl", b'{"a":1}\n{"a":2}\n')
+    refused = landed(tmp_path, "Foo-Bar/a.jsonl", b'{"a":1}\n{"a":2}\n')
+    outcome = {"file_id": refused.file_id, "outcome": "quarantined"}
+    reports = [{"stage": 1, "files": [outcome], "datasets": []}]
+    assert books.expected([kept, refused], reports) == {"foo_bar": (2, books.Count(2, 1))}
+    # Elsewhere the reference does not take Glue 1's word for it.
+    alone = [{"stage": 1, "files": [{"file_id": kept.file_id, "outcome": "quarantined"}], "datasets": []}]
+    assert books.expected([kept], alone) == {"foo_bar": (1, books.Count(2, 0))}
+
+
+# --- landing ---
+
+
+def test_the_input_is_every_file_of_a_dataset_folder_under_its_own_name(tmp_path: Path) -> None:
+    names = ['hotels/a b+c%20 "d".json', "hotels/2026/_x.json", "Ä/.hidden", "hotels/no extension"]
+    for name in names:
+        landed(tmp_path, name, b"{}")
+    (tmp_path / "README.md").write_text("no dataset")
+    (tmp_path / "hotels" / "round").symlink_to(tmp_path / "hotels")
+    files = input_files(tmp_path)
+    assert [file.name for file in files] == sorted(names)
+    assert {file.key for file in files} == {f"tui/legacy/{name}" for name in names}
+    assert {file.folder for file in files} == {"hotels", "Ä"}
+
+
+def test_a_folder_that_can_not_be_landed_is_refused_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is no folder"):
+        input_files(tmp_path / "missing")
+    with pytest.raises(BadInput, match="holds no files"):
+        input_files(tmp_path)
+    landed(tmp_path, "hotels/" + "/".join("ü" * 100 for _ in range(6)), b"{}")
+    with pytest.raises(BadInput, match="1024 at most"):
+        input_files(tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hotels").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "hotels") + b"/caf\xe9.json")).write_bytes(b"{}")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        input_files(tmp_path)
+
+
+# --- watching ---
+
+
+def test_waiting_returns_what_it_waited_for_and_says_what_never_came() -> None:
+    answers = iter([None, 0, "here"])
+    assert until(lambda: next(answers), 10, "an answer", interval_seconds=0.001) == "here"
+    with pytest.raises(TimedOut, match=r"no parcel within 0 s; last seen: an empty box"):
+        until(lambda: None, 0.01, "parcel", interval_seconds=0.001, explain=lambda: "an empty box")
+
+
+def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "iam.jsonl"
+    assert read_journal(path) == []
+    path.write_text(json.dumps({"decision": "Allow"}) + "\n" + '{"decision": "De')
+    assert read_journal(path) == [{"decision": "Allow"}]
