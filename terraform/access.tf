@@ -30,11 +30,11 @@ locals {
       objects = [var.landing_prefix]
     }
     IngestTellVanishedFromForbidden = {
-      # S3 answers 403 instead of 404 for what is gone, unless the bucket may be listed. No condition on the
-      # prefix: there is none in a request for an object.
+      # S3 answers 403 instead of 404 for a key or version that is gone, unless the bucket may be listed. No
+      # condition on the prefix: there is none in a request for an object.
       role    = "ingest"
       bucket  = "landing"
-      actions = ["s3:ListBucket"]
+      actions = ["s3:ListBucket", "s3:ListBucketVersions"]
       list    = null
     }
     IngestReadRaw = {

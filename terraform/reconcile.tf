@@ -11,6 +11,7 @@ data "aws_iam_policy_document" "reconcile" {
   statement {
     sid = "ReadAndMendLedger"
     actions = [
+      "dynamodb:BatchGetItem",
       "dynamodb:DeleteItem",
       "dynamodb:GetItem",
       "dynamodb:PutItem",

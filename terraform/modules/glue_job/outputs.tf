@@ -22,11 +22,11 @@ output "configuration" {
   description = "The job as configured."
   value = {
     arguments           = aws_glue_job.this.default_arguments
-    script_location     = aws_glue_job.this.command[0].script_location
+    script_location     = one(aws_glue_job.this.command[*].script_location)
     glue_version        = aws_glue_job.this.glue_version
     max_retries         = aws_glue_job.this.max_retries
     timeout_minutes     = aws_glue_job.this.timeout
-    max_concurrent_runs = aws_glue_job.this.execution_property[0].max_concurrent_runs
+    max_concurrent_runs = one(aws_glue_job.this.execution_property[*].max_concurrent_runs)
     log_groups          = [for group in aws_cloudwatch_log_group.this : group.name]
     failure_pattern     = aws_cloudwatch_event_rule.failed.event_pattern
     alarm_actions       = aws_cloudwatch_metric_alarm.failed.alarm_actions
