@@ -107,5 +107,6 @@ def _run(instance: Instance, root: Path, arguments: list[str], incident_password
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}\n")
     if done.returncode:
-        raise Failed(f"terraform {arguments[0]} ended with status {done.returncode}\n{done.stdout[-6000:]}{done.stderr}")
+        told = done.stdout[-6000:] + done.stderr
+        raise Failed(f"terraform {arguments[0]} ended with status {done.returncode}\n{told}")
     return done.stdout

@@ -1,0 +1,126 @@
+"""Who may do what across the two accounts, and that each decision about a role is written down."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.tests.support import DATA_ACCOUNT, Cloud, for_role, statement
+
+
+def refused(call: object, **arguments: object) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)  # type: ignore[operator]
+    return caught.value.response["Error"]["Code"]
+
+
+def test_a_foreign_bucket_wants_both_policies(cloud: Cloud) -> None:
+    bucket = cloud.bucket(DATA_ACCOUNT)
+    objects = f"arn:aws:s3:::{bucket}/*"
+    cloud.client("s3", DATA_ACCOUNT).put_object(Bucket=bucket, Key="a", Body=b"a")
+    both, only_bucket = cloud.role(statement("s3:GetObject", objects)), cloud.role()
+    only_identity = cloud.role(statement("s3:GetObject", objects))
+    cloud.put_bucket_policy(
+        bucket,
+        DATA_ACCOUNT,
+        *(statement("s3:GetObject", objects, **for_role(role)) for role in (both, only_bucket)),
+    )
+    assert cloud.as_role(both, "s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
+    for role in (only_bucket, only_identity):
+        assert refused(cloud.as_role(role, "s3").get_object, Bucket=bucket, Key="a") == "AccessDenied"
+    assert "the resource's policy does not" in cloud.decisions(only_identity, decision="Deny")[0]["reason"]
+
+
+def test_an_explicit_deny_of_the_bucket_wins(cloud: Cloud) -> None:
+    bucket = cloud.bucket(DATA_ACCOUNT)
+    objects = f"arn:aws:s3:::{bucket}/*"
+    role = cloud.role(statement("s3:PutObject", objects))
+    denied = statement("s3:PutObject", f"arn:aws:s3:::{bucket}/secured/*", effect="Deny", Principal="*")
+    cloud.put_bucket_policy(bucket, DATA_ACCOUNT, statement("s3:PutObject", objects, **for_role(role)), denied)
+    client = cloud.as_role(role, "s3")
+    client.put_object(Bucket=bucket, Key="open/a", Body=b"")
+    assert refused(client.put_object, Bucket=bucket, Key="secured/a", Body=b"") == "AccessDenied"
+
+
+def test_a_policy_that_wants_tls_is_met(cloud: Cloud) -> None:
+    bucket = cloud.bucket()
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    cloud.put_bucket_policy(
+        bucket,
+        "222222222222",
+        statement("s3:*", f"arn:aws:s3:::{bucket}/*", effect="Deny", Principal="*", Condition=insecure),
+    )
+    role = cloud.role(statement("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
+    cloud.as_role(role, "s3").put_object(Bucket=bucket, Key="a", Body=b"")
+
+
+def test_reading_a_version_is_an_action_of_its_own(cloud: Cloud) -> None:
+    bucket = cloud.bucket()
+    owner = cloud.client("s3")
+    owner.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = owner.put_object(Bucket=bucket, Key="a", Body=b"a")["VersionId"]
+    role = cloud.role(statement("s3:GetObject", f"arn:aws:s3:::{bucket}/*"))
+    client = cloud.as_role(role, "s3")
+    client.get_object(Bucket=bucket, Key="a")
+    assert refused(client.get_object, Bucket=bucket, Key="a", VersionId=version) == "AccessDenied"
+    assert [line["action"] for line in cloud.decisions(role, decision="Deny")] == ["s3:GetObjectVersion"]
+    assert refused(client.list_object_versions, Bucket=bucket) == "AccessDenied"
+    assert cloud.decisions(role, action="s3:ListBucketVersions", decision="Deny")
+
+
+def test_a_copy_across_accounts_reads_and_writes_under_the_role(cloud: Cloud) -> None:
+    source, target = cloud.bucket(DATA_ACCOUNT), cloud.bucket(DATA_ACCOUNT)
+    data = cloud.client("s3", DATA_ACCOUNT)
+    data.put_object(Bucket=source, Key="a", Body=b"a")
+    read, write = statement("s3:GetObject", f"arn:aws:s3:::{source}/*"), statement(
+        "s3:PutObject", f"arn:aws:s3:::{target}/*"
+    )
+    role = cloud.role(read, write)
+    client = cloud.as_role(role, "s3")
+    copy = {"Bucket": target, "Key": "b", "CopySource": {"Bucket": source, "Key": "a"}}
+    cloud.put_bucket_policy(target, DATA_ACCOUNT, {**write, **for_role(role)})
+    assert refused(client.copy_object, **copy) == "AccessDenied"
+    cloud.put_bucket_policy(source, DATA_ACCOUNT, {**read, **for_role(role)})
+    client.copy_object(**copy)
+    assert data.get_object(Bucket=target, Key="b")["Body"].read() == b"a"
+
+
+def test_the_application_root_key_administers_the_data_account_and_not_the_other_way_round(cloud: Cloud) -> None:
+    data_bucket, application_bucket = cloud.bucket(DATA_ACCOUNT), cloud.bucket()
+    person = cloud.client("s3")
+    person.put_object(Bucket=data_bucket, Key="a", Body=b"a")
+    assert [entry["Key"] for entry in person.list_objects_v2(Bucket=data_bucket)["Contents"]] == ["a"]
+    data = cloud.client("s3", DATA_ACCOUNT)
+    assert refused(data.put_object, Bucket=application_bucket, Key="a", Body=b"") == "AccessDenied"
+
+
+def test_glue_calls_are_checked_on_catalog_database_and_table(cloud: Cloud) -> None:
+    glue, name = cloud.client("glue"), cloud.name("db").replace("-", "_")
+    glue.create_database(DatabaseInput={"Name": name})
+    glue.create_table(DatabaseName=name, TableInput={"Name": "t"})
+    prefix = "arn:aws:glue:us-east-1:222222222222:"
+    whole = [f"{prefix}catalog", f"{prefix}database/{name}", f"{prefix}table/{name}/t"]
+    enough = cloud.role(statement(["glue:GetTable", "glue:GetDatabase"], whole))
+    no_table = cloud.role(statement("glue:GetTable", whole[:2]))
+    cloud.as_role(enough, "glue").get_table(DatabaseName=name, Name="t")
+    cloud.as_role(enough, "glue").get_database(Name=name)
+    assert refused(cloud.as_role(no_table, "glue").get_table, DatabaseName=name, Name="t") == "AccessDeniedException"
+    assert [line["resource"] for line in cloud.decisions(no_table, decision="Deny")] == [whole[2]]
+
+
+def test_an_allowed_call_is_logged_with_the_statement_that_allowed_it(cloud: Cloud) -> None:
+    _, arn = cloud.queue()
+    url = cloud.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
+    role = cloud.role(statement("sqs:SendMessage", arn))
+    cloud.as_role(role, "sqs").send_message(QueueUrl=url, MessageBody="x")
+    (line,) = cloud.decisions(role, action="sqs:SendMessage")
+    assert (line["resource"], line["decision"], line["reason"]) == (arn, "Allow", "Allow Test")
+    assert line["principal"].startswith("arn:aws:sts::222222222222:assumed-role/")
+
+
+def test_a_call_deletes_a_thousand_keys_at_most(cloud: Cloud) -> None:
+    bucket = cloud.bucket()
+    keys = [{"Key": f"k{number}"} for number in range(1001)]
+    client = cloud.client("s3")
+    assert refused(client.delete_objects, Bucket=bucket, Delete={"Objects": keys}) == "MalformedXML"
+    client.delete_objects(Bucket=bucket, Delete={"Objects": keys[:1000]})
