@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from local.demo import books, conditions
@@ -121,36 +122,21 @@ class Demo:
         ][-5:]
         return "\n".join([*lines, f"  the emulator's own log: {folder}/emulator.log"])
 
-    # --- the end: count everything and hold it against each other ---
-
     def account(self) -> dict[str, Any]:
+        """Counts everything, holds it against each other, and says so as `report.json` does."""
         pipeline, snapshot = self.pipeline, self.snapshot
-        reports = pipeline.reports(snapshot)
-        queries: list[dict[str, Any]] = []
-        table_rows = {
-            f"{database}.{table}": self.count(database, table, queries) for database, table in pipeline.tables()
-        }
-        committed = {run["run_id"] for run in snapshot.runs if run["state"] == "COMMITTED"}
-        rows = books.accounts(
-            books.expected(self.landed, reports), reports, pipeline.quarantined_rows(committed), table_rows
-        )
-        problems = [problem for row in rows for problem in row.problems()]
-        problems += [
-            f"the {report['stage']} report of {report['run_id']} does not balance"
-            for report in reports
-            if not report["balanced"]
-        ]
+        stock = take_stock(pipeline, snapshot, self.landed)
         notifications, tickets = pipeline.journal("notifications"), pipeline.journal("incidents")
         denied = [entry for entry in pipeline.journal("iam") if entry["decision"] == "Deny"]
-        remarks = [f"{run.job} {run.run_id} ended {run.state}" for run in conditions.failed_runs(snapshot)]
-        remarks += [f"{entry['role']} was refused {entry['action']} on {entry['resource']}" for entry in denied]
+        problems = stock.problems()
         return {
             "ok": not problems,
             "problems": problems,
-            "remarks": remarks,
+            "remarks": [f"{run.job} {run.run_id} ended {run.state}" for run in conditions.failed_runs(snapshot)]
+            + [f"{entry['role']} was refused {entry['action']} on {entry['resource']}" for entry in denied],
             "input": {"files": len(self.landed), "bytes": sum(landed.size for landed in self.landed)},
-            "datasets": [row.row() for row in rows],
-            "totals": books.totals(rows),
+            "datasets": [account.row() for account in stock.accounts],
+            "totals": books.totals(stock.accounts),
             "runs": [
                 {"job": run.job, "run_id": run.run_id, "state": run.state, "seconds": run.seconds}
                 for run in snapshot.glue
@@ -159,18 +145,43 @@ class Demo:
             "notifications": len(notifications),
             "tickets": len(tickets),
             "temp_objects_left": snapshot.temp_objects,
-            "queries": queries,
+            "queries": stock.queries,
             "iam_denied": len(denied),
             "sent": [{"subject": entry.get("subject"), "message": entry.get("message")} for entry in notifications],
             "incidents": tickets,
         }
 
-    def count(self, database: str, table: str, queries: list[dict[str, Any]]) -> int:
-        """The rows of a table by Athena; notes the query, and one that looks at a few rows."""
-        name = f'"{database}"."{table}"'
-        sql = f"SELECT count(*) AS row_count FROM {name}"
-        number = int(self.pipeline.query(sql)[0][0] or 0)
-        queries.append({"sql": sql, "rows": number})
-        sql = f"SELECT * FROM {name} LIMIT {SAMPLE_ROWS}"
-        queries.append({"sql": sql, "rows": len(self.pipeline.query(sql))})
-        return number
+
+@dataclass
+class Stock:
+    """What is there in the end: an account a dataset, and the queries that counted the tables."""
+
+    accounts: list[books.Account]
+    queries: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
+
+    def problems(self) -> list[str]:
+        """What does not balance."""
+        unbalanced = [f"the report of {report['run_id']}" for report in self.reports if not report["balanced"]]
+        return unbalanced + [problem for account in self.accounts for problem in account.problems()]
+
+
+def take_stock(pipeline: Pipeline, snapshot: Snapshot, landed: list[Landed]) -> Stock:
+    """Counts the input by the reference, the tables by Athena, and quarantine by its Parquet files."""
+    reports = pipeline.reports(snapshot)
+    queries: list[dict[str, Any]] = []
+    rows = {f"{database}.{table}": _count(pipeline, database, table, queries) for database, table in pipeline.tables()}
+    committed = {run["run_id"] for run in snapshot.runs if run["state"] == "COMMITTED"}
+    counted = books.expected(landed, reports)
+    return Stock(books.accounts(counted, reports, pipeline.quarantined_rows(committed), rows), queries, reports)
+
+
+def _count(pipeline: Pipeline, database: str, table: str, queries: list[dict[str, Any]]) -> int:
+    """The rows of a table by Athena; notes the query, and one that looks at a few rows."""
+    name = f'"{database}"."{table}"'
+    sql = f"SELECT count(*) AS row_count FROM {name}"
+    number = int(pipeline.query(sql)[0][0] or 0)
+    queries.append({"sql": sql, "rows": number})
+    sql = f"SELECT * FROM {name} LIMIT {SAMPLE_ROWS}"
+    queries.append({"sql": sql, "rows": len(pipeline.query(sql))})
+    return number

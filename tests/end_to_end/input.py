@@ -1,0 +1,57 @@
+"""The files that the end-to-end tests drop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from local.demo.landing import LocalFile, input_files
+from local.demo.running import REPOSITORY
+
+# Names that break what handles keys carelessly: URL encoding, shells, globs, Spark's hidden files, mislabelled types.
+HOSTILE_NAMES = [
+    "plain.json",
+    "two words.json",
+    "plus+sign.json",
+    "per%cent %20 %2B.json",
+    'double "quotes".json',
+    "single 'quotes'.json",
+    "ünïcödé 日本 🏝.json",
+    "_hidden.json",
+    ".dotted.json",
+    "glob*[a-z]?{x,y}.json",
+    "hash#tag.json",
+    "question?mark&amp=1;semi:colon.json",
+    "back\\slash.json",
+    "deep/er/and deeper/run=1/part-0.json",
+    "no extension",
+    "not zipped.json.gz",
+    "$(echo pwned) `id`.json",
+    "trailing space .json ",
+]
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> list[LocalFile]:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return [LocalFile(folder / name, name) for name in files]
+
+
+def lines(*records: dict[str, object]) -> bytes:
+    return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
+
+
+def hostile_files() -> dict[str, bytes]:
+    return {f"hostile/{name}": lines({"id": n, "name": name}) for n, name in enumerate(HOSTILE_NAMES)}
+
+
+def many_files(number: int) -> dict[str, bytes]:
+    return {f"many/2026/{n % 7}/part {n:04d}.jsonl": lines({"n": n}, {"n": -n}) for n in range(number)}
+
+
+def samples(folder: Path) -> list[LocalFile]:
+    shutil.copytree(REPOSITORY / "samples", folder, dirs_exist_ok=True)
+    return input_files(folder)

@@ -1,0 +1,185 @@
+"""From landing to Athena, with everything that S3 allows a name to be, in one flow that all these tests look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.demo.flow import Stock, take_stock
+from local.demo.landing import Landed, LocalFile, land
+from local.demo.observe import Snapshot, until
+from tests.end_to_end.conftest import Watched
+from tests.end_to_end.input import HOSTILE_NAMES, hostile_files, lines, many_files, samples
+
+MANY = 300
+# Files gather for the queue's batching window (3 s here), so what is uploaded within a few windows makes as many
+# starts; one more may come from reconcile, which looks when a run ends.
+HANDFUL = 5
+CLI_KEY = "tui/legacy/cli drop/x.json"
+
+
+@dataclass
+class Flow:
+    """What was landed, and what there was in the end."""
+
+    landed: list[Landed]
+    copies: list[Landed]
+    doubled: Landed
+    runs_for_many: int
+    snapshot: Snapshot
+    stock: Stock
+
+
+@pytest.fixture(scope="module")
+def flow(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Flow:
+    folder = tmp_path_factory.mktemp("input")
+    many = pipeline.drop(folder, many_files(MANY))
+    runs_for_many = len(pipeline.ingested(many).glue_runs(1, ("SUCCEEDED",)))
+    rest = pipeline.drop(folder, hostile_files()) + land(pipeline.s3, pipeline.bucket("landing"), samples(folder / "s"))
+    copies = copy_twice(pipeline, folder)
+    landed = many + rest + copies
+    pipeline.ingested(landed)
+    send_event_again(pipeline, rest[0])
+    pipeline.friday()
+    snapshot = pipeline.conformed()
+    return Flow(landed, copies, rest[0], runs_for_many, snapshot, take_stock(pipeline, snapshot, landed))
+
+
+def aws_cli(pipeline: Watched, *arguments: str) -> Any:
+    """The plain AWS CLI, with no more than what `make up` prints."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(pipeline.instance.folder)}
+    environment |= {"TUI_LOCAL_DIR": str(pipeline.instance.folder), "TUI_LOCAL_PORT": str(pipeline.instance.port)}
+    command = f'eval "$({sys.executable} -m local env)" && exec {Path(sys.executable).parent}/aws "$@"'
+    done = subprocess.run(
+        ["bash", "-c", command, "aws", *arguments],
+        env=environment,
+        cwd=pipeline.instance.repository,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else done.stdout
+
+
+def copy_twice(pipeline: Watched, folder: Path) -> list[Landed]:
+    """The same key twice through the AWS CLI, each time with another record."""
+    bucket = pipeline.bucket("landing")
+    landed = []
+    for number in (1, 2):
+        path = folder / f"copy {number}.json"
+        path.write_bytes(lines({"copy": number}))
+        aws_cli(pipeline, "s3", "cp", str(path), f"s3://{bucket}/{CLI_KEY}")
+        version = pipeline.s3.head_object(Bucket=bucket, Key=CLI_KEY)["VersionId"]
+        file = LocalFile(path, CLI_KEY.removeprefix("tui/legacy/"))
+        landed.append(Landed(file, f"{bucket}/{CLI_KEY}#{version}", path.stat().st_size))
+    return landed
+
+
+def send_event_again(pipeline: Watched, landed: Landed) -> None:
+    """A second event for a version that is ingested already, as S3 would deliver it."""
+    from urllib.parse import quote_plus
+
+    location, _, version = landed.file_id.rpartition("#")
+    bucket, _, key = location.partition("/")
+    thing = {
+        "key": quote_plus(key, safe="/"),
+        "size": landed.size,
+        "eTag": "0",
+        "versionId": version,
+        "sequencer": "00",
+    }
+    event = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventTime": "2026-05-08T12:00:00.000Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}, "object": thing},
+    }
+    function = pipeline.outputs["functions"]["copy-prefix"]
+
+    def invocations() -> int:
+        return sum(entry["function"] == function for entry in pipeline.journal("invocations"))
+
+    before = invocations()
+    pipeline.sqs.send_message(QueueUrl=pipeline.outputs["queue_url"], MessageBody=json.dumps({"Records": [event]}))
+    until(lambda: invocations() > before, 120, "invocation of copy-prefix for the second event")
+
+
+def test_every_record_is_in_a_table_or_in_quarantine(flow: Flow) -> None:
+    assert flow.stock.problems() == []
+    totals = Counter({account.dataset: account.conformed for account in flow.stock.accounts})
+    assert totals["many"] == 2 * MANY
+    assert totals["bookings"] > 0
+    assert sum(account.quarantined for account in flow.stock.accounts) >= 11  # the samples' broken records
+
+
+def test_what_no_rule_names_is_secured(flow: Flow) -> None:
+    tables = {account.dataset: account.tables for account in flow.stock.accounts}
+    for dataset in ("many", "hostile", "cli_drop", "customers", "crew_payroll", "excursions", "loyalty_points"):
+        assert tables[dataset] == [f"tui_secured_dev.{dataset}"]
+    assert tables["bookings"] == ["tui_legacy_dev.bookings", "tui_secured_dev.bookings"]
+    assert tables["flights"] == ["tui_legacy_dev.flights"]
+
+
+def test_300_files_at_once_start_a_handful_of_runs(flow: Flow) -> None:
+    assert 1 <= flow.runs_for_many <= HANDFUL
+
+
+def test_names_survive_from_landing_to_athena(pipeline: Watched, flow: Flow) -> None:
+    rows = pipeline.query('SELECT "_file_id", "name" FROM "tui_secured_dev"."hostile"')
+    expected = {landed.file_id: landed.file.path.name for landed in flow.landed if landed.file.folder == "hostile"}
+    names = {name.rpartition("/")[2] for name in HOSTILE_NAMES}
+    assert {file_id: (name or "").rpartition("/")[2] for file_id, name in rows} == expected
+    assert set(expected.values()) == names
+
+
+def test_a_second_copy_of_a_key_is_new_work(pipeline: Watched, flow: Flow) -> None:
+    rows = pipeline.query('SELECT "_file_id", "copy" FROM "tui_secured_dev"."cli_drop"')
+    assert sorted(rows) == sorted([flow.copies[n].file_id, str(n + 1)] for n in (0, 1))
+
+
+def test_a_second_event_for_a_version_is_no_work(flow: Flow) -> None:
+    assert len(flow.snapshot.files) == len({landed.file_id for landed in flow.landed}) == len(flow.landed)
+    times = sum(
+        outcome["file_id"] == flow.doubled.file_id
+        for report in flow.stock.reports
+        if report["stage"] == 1
+        for outcome in report["files"]
+    )
+    assert times == 1
+
+
+def test_each_committed_run_is_told_once_and_no_ticket_is_raised(pipeline: Watched, flow: Flow) -> None:
+    committed = [run for run in flow.snapshot.runs if run["state"] == "COMMITTED"]
+    mails = [f"{mail['subject']}\n{mail['message']}" for mail in pipeline.mails()]
+    assert [run["run_id"] for run in committed if sum(run["run_id"] in mail for mail in mails) != 1] == []
+    assert len(mails) == len(committed)
+    assert pipeline.journal("incidents") == []
+    assert pipeline.alerts() == []
+
+
+def test_the_aws_cli_is_a_client(pipeline: Watched, flow: Flow) -> None:
+    outputs = pipeline.outputs
+    rules = aws_cli(pipeline, "events", "list-rules", "--output", "json")["Rules"]
+    assert set(outputs["rules"].values()) <= {rule["Name"] for rule in rules}
+    names = ["--attribute-names", "ApproximateNumberOfMessages", "--output", "json"]
+    queue = aws_cli(pipeline, "sqs", "get-queue-attributes", "--queue-url", outputs["queue_url"], *names)
+    assert queue["Attributes"]["ApproximateNumberOfMessages"] == "0"
+    key = json.dumps({"pk": {"S": f"FILE#{flow.copies[0].file_id}"}, "sk": {"S": "ITEM"}})
+    table = ["--table-name", outputs["ledger_table"], "--key", key, "--output", "json"]
+    assert aws_cli(pipeline, "dynamodb", "get-item", *table)["Item"]["dataset"] == {"S": "cli_drop"}
+
+
+def test_nothing_was_refused(flow: Flow, describe_refusals: Any) -> None:
+    assert describe_refusals() == []

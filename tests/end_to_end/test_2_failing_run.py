@@ -1,0 +1,41 @@
+"""A Glue 2 run fails while ServiceNow is away: nothing is lost or hidden, and the next run does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.demo import conditions
+from local.demo.observe import TEMP_PREFIX, until
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
+from tests.end_to_end.input import lines
+
+
+def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipeline: Watched, tmp_path: Path) -> None:
+    pipeline.ingested(pipeline.drop(tmp_path, {"second week/a.jsonl": lines({"id": 1}, {"id": 2})}))
+    temp = set(pipeline.keys(pipeline.bucket("raw"), TEMP_PREFIX))
+    mails, tickets, alerts = len(pipeline.mails()), pipeline.journal("incidents"), len(pipeline.alerts())
+    conform_runs = len([run for run in pipeline.glue_runs() if run.stage == 3])
+    assert temp
+
+    pipeline.service_desk("down")
+    pipeline.order(2, "fail")
+    pipeline.friday()
+    until(lambda: len(pipeline.alerts()) > alerts, PATIENCE_SECONDS, "alert that ServiceNow can't be reached")
+    assert pipeline.journal("incidents") == tickets
+
+    pipeline.service_desk("ok")
+    until(lambda: len(pipeline.journal("incidents")) > len(tickets), PATIENCE_SECONDS, "ticket for the failed run")
+    snapshot = pipeline.settle(conditions.not_quiet, "quiet after the failure")
+    [failed] = conditions.failed_runs(snapshot)
+    [ticket] = pipeline.journal("incidents")[len(tickets) :]
+    assert ticket["correlation_id"] == f"tui-etl-dev-{failed.run_id}"
+    assert failed.stage == 2
+    assert len(pipeline.mails()) == mails
+    assert len(pipeline.alerts()) == alerts + 1
+    assert set(pipeline.keys(pipeline.bucket("raw"), TEMP_PREFIX)) == temp
+    assert len([run for run in snapshot.glue if run.stage == 3]) == conform_runs
+
+    pipeline.friday()
+    pipeline.conformed()
+    assert pipeline.query('SELECT count(*) FROM "tui_secured_dev"."second_week"') == [["2"]]
+    assert len(pipeline.journal("incidents")) == len(tickets) + 1

@@ -1,0 +1,129 @@
+"""Nothing refused, nothing granted in vain, and what is taken away is missed and named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from local.demo import conditions
+from local.demo.observe import until
+from local.settings import REGION
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
+from tests.end_to_end.input import lines
+
+EXCEPTIONS = Path(__file__).resolve().parents[1] / "iam_exceptions.yaml"
+
+
+def granted(pipeline: Watched) -> set[tuple[str, str]]:
+    """(role, action) of every Allow statement of the pipeline's own roles, as IAM has them."""
+    iam = pipeline.client("iam")
+    return {
+        (role, action)
+        for role in pipeline.outputs["roles"].values()
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        for action in allowed(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
+    }
+
+
+def allowed(document: dict[str, Any]) -> set[str]:
+    statements = [statement for statement in document["Statement"] if statement["Effect"] == "Allow"]
+    return {action for statement in statements for action in as_list(statement["Action"])}
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def exceptions() -> dict[tuple[str, str], str]:
+    """(role, action) -> why the local flow never exercises it."""
+    entries = yaml.safe_load(EXCEPTIONS.read_text())
+    return {(role, entry["action"]): entry["reason"] for entry in entries for role in as_list(entry["roles"])}
+
+
+def test_no_role_has_a_managed_policy_or_a_wildcard_action(pipeline: Watched) -> None:
+    iam = pipeline.client("iam")
+    for role in pipeline.outputs["roles"].values():
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    assert {(role, action) for role, action in granted(pipeline) if "*" in action} == set()
+
+
+def test_a_legacy_reader_reads_legacy_tables_and_no_secured_object(pipeline: Watched) -> None:
+    legacy, secured = (read_as(pipeline, name) for name in ("legacy-reader", "secured-reader"))
+    assert legacy("tui_legacy_dev", "flights", pipeline.outputs["legacy_workgroup"])
+    assert secured("tui_secured_dev", "customers", pipeline.outputs["workgroup"])
+    with pytest.raises((ClientError, RuntimeError), match=r"(?i)denied|not authorized"):
+        legacy("tui_secured_dev", "customers", pipeline.outputs["legacy_workgroup"])
+    bucket = pipeline.bucket("conformed")
+    key = next(key for key in pipeline.keys(bucket, "legacy/secured/") if key.endswith(".parquet"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        session(pipeline, "legacy-reader").client("s3", endpoint_url=pipeline.instance.endpoint).get_object(
+            Bucket=bucket, Key=key
+        )
+
+
+def session(pipeline: Watched, name: str) -> boto3.session.Session:
+    arn = f"arn:aws:iam::222222222222:role/{pipeline.outputs['roles'][name]}"
+    keys = pipeline.client("sts").assume_role(RoleArn=arn, RoleSessionName="analyst")["Credentials"]
+    return boto3.session.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION)
+
+
+def read_as(pipeline: Watched, name: str) -> Any:
+    """A function that counts a table's rows through Athena as an analyst."""
+    analyst = Watched(pipeline.instance)
+    analyst.__dict__["athena"] = session(pipeline, name).client("athena", endpoint_url=pipeline.instance.endpoint)
+    analyst.__dict__["outputs"] = dict(pipeline.outputs)
+
+    def count(database: str, table: str, workgroup: str) -> int:
+        analyst.outputs["workgroup"] = workgroup
+        return int(analyst.query(f'SELECT count(*) FROM "{database}"."{table}"')[0][0] or 0)
+
+    return count
+
+
+def test_every_granted_action_is_exercised_or_its_exception_has_a_reason(pipeline: Watched) -> None:
+    exercised = {(entry["role"], entry["action"]) for entry in pipeline.journal("iam") if entry["decision"] == "Allow"}
+    excepted = exceptions()
+    never = sorted(granted(pipeline) - exercised - set(excepted))
+    assert never == [], "granted and never exercised; take it away, or say why in tests/iam_exceptions.yaml"
+    stale = sorted(pair for pair in excepted if pair in exercised or pair not in granted(pipeline))
+    assert stale == [], (
+        "an exception that is exercised, or not granted at all: take it out of tests/iam_exceptions.yaml"
+    )
+    assert [pair for pair, reason in excepted.items() if len(reason.split()) < 4] == []
+
+
+def test_an_action_taken_away_is_missed_and_named(pipeline: Watched, tmp_path: Path, describe_refusals: Any) -> None:
+    iam, role, action = pipeline.client("iam"), pipeline.outputs["roles"]["ingest"], "s3:PutObject"
+    assert describe_refusals() == []
+    documents = {
+        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    }
+    try:
+        for name, document in documents.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(without(document, action)))
+        landed = pipeline.drop(tmp_path, {"third week/a.jsonl": lines({"id": 1})})
+        until(describe_refusals, PATIENCE_SECONDS, "refusal")
+        failed = until(lambda: conditions.failed_runs(pipeline.look())[1:], PATIENCE_SECONDS, "failed Glue 1 run")
+        assert failed[0].stage == 1
+        assert any(f"{role} {action} " in line for line in describe_refusals())
+        assert conditions.not_ingested(pipeline.look(), [landed[0].file_id]) != []
+    finally:
+        for name, document in documents.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    pipeline.ingested(landed)
+
+
+def without(document: dict[str, Any], action: str) -> dict[str, Any]:
+    """The policy without an action."""
+    statements = [
+        statement | {"Action": [name for name in as_list(statement["Action"]) if name != action]}
+        for statement in document["Statement"]
+    ]
+    return document | {"Statement": [statement for statement in statements if statement["Action"]]}
