@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
-from pyarrow import parquet
 
 #: Requests in flight from one process.
 IN_FLIGHT = 16
@@ -144,4 +143,6 @@ def footer_rows(s3: Any, file: StoredFile) -> int:
         raise ValueError(f"not a Parquet file: {file.uri}")
     if length > len(tail):
         tail = read(s3, file.uri, file.size - length, file.size)
+    from pyarrow import parquet  # not at the top: Spark workers import this module, and need no pyarrow
+
     return parquet.read_metadata(io.BytesIO(tail)).num_rows

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tui_etl import protocol, storage
 from tui_etl.ingest import records
+from tui_etl.ingest.sniff import begins_with_lines
 from tui_etl.run import Work
 
 #: How much of a file is looked at before it is copied.
@@ -131,7 +132,7 @@ def copy(s3: Any, source: dict[str, str], target: str, size: int) -> None:
 def parts(file: Landed) -> list[records.Part]:
     """A staged file as what tasks read: one part, or several ranges of a large plain JSON Lines file."""
     whole = records.Part(file.number, file.place, file.uri or "", file.size, file.gzipped)
-    if file.gzipped or file.size <= PART_BYTES or not records.begins_with_lines(file.head):
+    if file.gzipped or file.size <= PART_BYTES or not begins_with_lines(file.head):
         return [whole]
     starts = range(0, file.size, PART_BYTES)
     ends = [*starts[1:], file.size]

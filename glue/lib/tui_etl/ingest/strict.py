@@ -31,18 +31,31 @@ class NotARecord(ValueError):
     """Why a piece of input is no record; the message never holds any of its content."""
 
 
+def has_surrogate(text: str) -> bool:
+    """Whether a string holds half a surrogate pair, which UTF-8 can't express."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _odd_keys(keys: list[str]) -> bool:
+    return len({key.lower() for key in keys}) < len(keys) or any(map(has_surrogate, keys))
+
+
 class Kind:
     """What one JSON value is: a scalar's type, an object's fields, or an array's elements. Interned by `Examiner`."""
 
     __slots__ = ("depth", "fields", "items", "name", "odd")
 
-    def __init__(self, name: str, fields: tuple[tuple[str, Kind], ...] = (), items: frozenset[Kind] = frozenset()):
-        inner = [kind for _, kind in fields] + list(items)
+    def __init__(self, name: str, fields: tuple[tuple[str, Kind], ...] = (), items: tuple[Kind, ...] = ()):
+        inner = [*(kind for _, kind in fields), *items]
         self.name = name
         self.fields = fields
         self.items = items
         self.depth: int = max((kind.depth for kind in inner), default=0) + (name in ("object", "array"))
-        self.odd: bool = any(kind.odd for kind in inner) or _odd_keys(fields)
+        self.odd: bool = any(kind.odd for kind in inner) or _odd_keys([key for key, _ in fields])
 
 
 NULL = Kind("null")
@@ -54,20 +67,6 @@ WIDE = Kind("wide")
 DOUBLE = Kind("double")
 #: A number that neither a 64-bit integer nor a double holds exactly.
 EXACT = Kind("exact")
-
-
-def _odd_keys(fields: tuple[tuple[str, Kind], ...]) -> bool:
-    keys = [key for key, _ in fields]
-    return len({key.lower() for key in keys}) < len(keys) or any(map(has_surrogate, keys))
-
-
-def has_surrogate(text: str) -> bool:
-    """Whether a string holds half a surrogate pair, which UTF-8 can't express."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def kind_of_integer(text: str) -> Kind:
@@ -175,10 +174,11 @@ class Examiner:
             return BOOLEAN
         if value.__class__ is str:
             return STRING
-        items = frozenset(item if item.__class__ is Kind else self._scalar_or_array(item) for item in value)
-        kind = self._arrays.get(items)
+        items = dict.fromkeys(item if item.__class__ is Kind else self._scalar_or_array(item) for item in value)
+        unordered = frozenset(items)
+        kind = self._arrays.get(unordered)
         if kind is None:
-            kind = self._arrays[items] = Kind("array", items=items)
+            kind = self._arrays[unordered] = Kind("array", items=tuple(items))
         return kind
 
 

@@ -30,7 +30,9 @@ from pyspark.sql.types import (
 
 from tui_etl import storage
 from tui_etl.ingest import records, rewrite
-from tui_etl.ingest.records import Found, Part
+from tui_etl.ingest.find import Found
+from tui_etl.ingest.find import find as find_records
+from tui_etl.ingest.records import Part
 from tui_etl.ingest.shape import RESCUED, Shape, Type
 from tui_etl.ingest.staging import Landed
 from tui_etl.ingest.strict import Examiner, Kind, NotARecord
@@ -237,15 +239,16 @@ def _find_in(parts: Iterable[Part]) -> tuple[list[Found], dict[str, Shape]]:
     known: dict[str, set[Kind]] = {}
     founds = []
     for part in parts:
-        kinds: set[Kind] = set()
-        found = records.find(part, _open(part), examiner, kinds.add)
+        kinds: dict[Kind, None] = {}  # a set that keeps the order
+        found = find_records(part, _open(part), examiner, kinds.setdefault)
         founds.append(found)
         if found.error is not None:
             continue
         into, before = shapes.setdefault(part.dataset, Shape()), known.setdefault(part.dataset, set())
-        for kind in kinds - before:
-            into.see(kind)
-        before |= kinds
+        for kind in kinds:
+            if kind not in before:
+                into.see(kind)
+        before.update(kinds)
         if examiner.variety > _VARIETY:
             examiner.forget()
             known.clear()

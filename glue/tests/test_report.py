@@ -1,0 +1,78 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tui_etl import report
+from tui_etl.report import DatasetBalance, FileOutcome, Unbalanced
+
+
+def build(stage: int, rows: list[DatasetBalance], files: list[FileOutcome] | None = None) -> report.Report:
+    return report.build(stage, "glue", "jr_1", "reconcile", datetime(2024, 1, 1, tzinfo=UTC), rows, files or [])
+
+
+def test_a_balanced_report_is_json_with_every_number() -> None:
+    rows = [DatasetBalance("b", 1, 10, 5, 3, 2), DatasetBalance("a", 1, 10, 1, 1, 0)]
+    files = [
+        FileOutcome("x/b#1", "b", "ingested", 3, 2),
+        FileOutcome("x/a#1", "a", "ingested", 1, 0),
+    ]
+    document = json.loads(report.to_json(build(1, rows, files)))
+    assert [row["dataset"] for row in document["datasets"]] == ["a", "b"]
+    assert document["balanced"] is True
+    assert document["started_at"] == "2024-01-01T00:00:00.000Z"
+    assert document["datasets"][1] == {
+        "dataset": "b",
+        "files": 1,
+        "bytes": 10,
+        "records_in": 5,
+        "records_out": 3,
+        "quarantined": 2,
+        "legacy": 0,
+        "secured": 0,
+        "superseded": 0,
+        "conformed": 0,
+        "tables": [],
+    }
+
+
+def test_the_totals_are_those_of_the_run_item() -> None:
+    rows = [
+        DatasetBalance("a", records_in=5, records_out=3, quarantined=2),
+        DatasetBalance("b", records_in=1, superseded=1),
+    ]
+    assert build(2, [DatasetBalance("a", records_in=3, records_out=3, legacy=1, secured=2)]).counts(7) == {
+        "items": 7,
+        "records_in": 3,
+        "records_out": 3,
+        "quarantined": 0,
+        "superseded": 0,
+    }
+    assert build(1, rows).counts(2)["quarantined"] == 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "row"),
+    [
+        (1, DatasetBalance("a", records_in=5, records_out=3, quarantined=1)),
+        (1, DatasetBalance("a", records_in=5, records_out=6)),
+        (2, DatasetBalance("a", records_in=5, records_out=5, legacy=3, secured=1)),
+        (3, DatasetBalance("a", records_in=5, records_out=4, superseded=1, conformed=5)),
+        (3, DatasetBalance("a", records_in=5, records_out=5, superseded=1, conformed=5)),
+    ],
+    ids=["lost", "doubled", "unclassified", "not conformed", "superseded and kept"],
+)
+def test_a_report_that_does_not_balance_is_refused(stage: int, row: DatasetBalance) -> None:
+    with pytest.raises(Unbalanced, match="^a: "):
+        build(stage, [row])
+
+
+def test_files_that_do_not_add_up_to_their_dataset_are_refused() -> None:
+    row = DatasetBalance("a", files=1, records_in=5, records_out=3, quarantined=2)
+    with pytest.raises(Unbalanced, match="by file"):
+        build(1, [row], [FileOutcome("x/a#1", "a", "ingested", 4, 1)])
+
+
+def test_files_without_a_dataset_are_in_the_books_of_none() -> None:
+    row = DatasetBalance("_none", files=1, records_in=1, quarantined=1)
+    assert build(1, [row], [FileOutcome("x/a#1", None, "quarantined", 0, 1, "no dataset")]).balanced
