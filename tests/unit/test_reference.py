@@ -77,7 +77,6 @@ def test_gzip_is_known_by_its_content(tmp_path: Path, name: str, data: bytes, ex
 
 @pytest.mark.parametrize("row", json.loads((DECISIONS / "dataset.json").read_text()), ids=lambda row: row["name"])
 def test_datasets_are_named_as_the_pipeline_names_them(row: dict[str, str]) -> None:
-    below = row["key"].removeprefix(row["prefix"])
-    folder, slash, _ = below.partition("/")
-    inside = below != row["key"] and slash
-    assert (dataset_of(folder) if inside else None) == row["expect"]
+    folder, slash, _ = row["key"].removeprefix(row["prefix"]).partition("/")
+    in_folder = row["key"].startswith(row["prefix"]) and slash
+    assert (dataset_of(folder) if in_folder else None) == row["expect"]
