@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +63,19 @@ def group(s3: Any, outputs: Iterable[Output]) -> list[Group]:
 
 def read(spark: SparkSession, group: Group) -> DataFrame:
     """The rows of a group."""
-    return spark.read.schema(group.schema).parquet(*(output.uri for output in group.outputs))
+    return spark.read.schema(group.schema).parquet(*map(place_of, group.outputs))
+
+
+def place_of(output: Output) -> str:
+    """A listed file's URI; without a bucket it is a local file, as in `storage`."""
+    return output.uri if output.bucket else f"file://{output.key}"
+
+
+def refuse_elsewhere(outputs: Iterable[Output], buckets: Mapping[str, str]) -> None:
+    """Raises `InputError` unless each file lies in the bucket of its zone, and each zone is one of these."""
+    for output in outputs:
+        if buckets.get(output.zone) != output.bucket:
+            raise InputError(f"{output.uri} is listed as {output.zone}, which is kept in {buckets.get(output.zone)}")
 
 
 def by_dataset(groups: Iterable[Group]) -> dict[str, list[Group]]:
@@ -75,18 +87,19 @@ def by_dataset(groups: Iterable[Group]) -> dict[str, list[Group]]:
 
 
 def _schema_of(s3: Any, output: Output) -> str:
-    metadata = parquet.read_metadata(io.BytesIO(_footer(s3, output)))
+    place = place_of(output)
+    metadata = parquet.read_metadata(io.BytesIO(_footer(s3, place, output.size)))
     if metadata.num_rows != output.records:
-        raise InputError(f"{output.uri} has {metadata.num_rows} rows, its manifest says {output.records}")
+        raise InputError(f"{place} has {metadata.num_rows} rows, its manifest says {output.records}")
     schema = (metadata.metadata or {}).get(_SPARK_SCHEMA)
     if schema is None:
-        raise InputError(f"{output.uri} was not written by Spark")
+        raise InputError(f"{place} was not written by Spark")
     return schema.decode()
 
 
-def _footer(s3: Any, output: Output) -> bytes:
-    tail = storage.read(s3, output.uri, max(0, output.size - storage.FOOTER_GUESS), output.size)
+def _footer(s3: Any, place: str, size: int) -> bytes:
+    tail = storage.read(s3, place, max(0, size - storage.FOOTER_GUESS), size)
     length = int.from_bytes(tail[-_TRAILER:-4], "little") + _TRAILER
-    if tail[-4:] != b"PAR1" or length > output.size:
-        raise InputError(f"{output.uri} is not a Parquet file of {output.size} bytes")
-    return tail if length <= len(tail) else storage.read(s3, output.uri, output.size - length, output.size)
+    if tail[-4:] != b"PAR1" or length > size:
+        raise InputError(f"{place} is not a Parquet file of {size} bytes")
+    return tail if length <= len(tail) else storage.read(s3, place, size - length, size)

@@ -18,6 +18,8 @@ from tui_etl.classify.rules import LEGACY, SECURED, RuleSet
 from tui_etl.manifest import Output
 from tui_etl.report import DatasetBalance
 
+ARGUMENTS = ("raw_bucket", "legacy_bucket", "secured_bucket", "classified_prefix", "rules_uri")
+TEMP = "temp"
 #: Bytes of input that go into one written file.
 _FILE_BYTES = 128 << 20
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
@@ -27,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Params:
-    """Where classified records go, by zone, and by what rules. `folders` end with a slash."""
+    """Where records come from and go to, by zone, and by what rules. `folders` end with a slash."""
 
+    raw_bucket: str
     folders: Mapping[str, str]
     rules: RuleSet
     run_id: str
@@ -38,7 +41,7 @@ class Params:
         prefix = arguments["classified_prefix"].strip("/")
         buckets = {LEGACY: arguments["legacy_bucket"], SECURED: arguments["secured_bucket"]}
         folders = {zone: f"s3://{bucket}/{prefix}/" for zone, bucket in buckets.items()}
-        return cls(folders, rules, arguments["JOB_RUN_ID"])
+        return cls(arguments["raw_bucket"], folders, rules, arguments["JOB_RUN_ID"])
 
     def folder(self, zone: str, dataset: str) -> str:
         return f"{self.folders[zone]}{dataset}/run={self.run_id}"
@@ -54,8 +57,10 @@ def configure(spark: SparkSession) -> None:
 
 def process(spark: SparkSession, context: run.Context, params: Params, work: Sequence[run.Work]) -> run.Outcome:
     """Classify everything that the held runs wrote."""
-    manifests = [run.read_manifest(context, item) for item in work]
-    return classify(spark, context.s3, params, [output for manifest in manifests for output in manifest.outputs])
+    configure(spark)
+    listed = [output for item in work for output in run.read_manifest(context, item).outputs]
+    inputs.refuse_elsewhere(listed, {TEMP: params.raw_bucket})
+    return classify(spark, context.s3, params, listed)
 
 
 def classify(spark: SparkSession, s3: Any, params: Params, listed: Sequence[Output]) -> run.Outcome:
@@ -107,6 +112,4 @@ def _write(spark: SparkSession, params: Params, group: Group) -> set[str]:
 def _written(s3: Any, params: Params, zone: str, dataset: str) -> list[Output]:
     files = storage.parquet_files(s3, params.folder(zone, dataset))
     rows = storage.count_rows(s3, files)
-    return [
-        Output(file.bucket, file.key, dataset, zone, rows[file.uri], file.size) for file in files if rows[file.uri]
-    ]
+    return [Output(file.bucket, file.key, dataset, zone, rows[file.uri], file.size) for file in files if rows[file.uri]]

@@ -58,7 +58,9 @@ def applies(df: DataFrame, rule: Rule) -> bool:
     Raises `RulesError` for a predicate that is none, or that need not give the same answer twice.
     """
     try:
-        answer = df.select(*(F.col(f"`{name}`") for name in rule.requires)).select(F.expr(str(rule.when)).alias("answer"))
+        answer = df.select(*(F.col(f"`{name}`") for name in rule.requires)).select(
+            F.expr(str(rule.when)).alias("answer")
+        )
     except ParseException as error:
         raise RulesError(f"rule {rule.id}: {rule.when!r} is not a Spark SQL predicate") from error
     except AnalysisException:

@@ -1,0 +1,20 @@
+"""Glue 2: takes committed Glue 1 runs, and writes their records into the legacy or the secured bucket, by the rules."""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+from tui_etl import arguments, log, run, storage
+from tui_etl.classify import process, rules
+
+
+def main(argv: list[str]) -> None:
+    log.configure()
+    given = arguments.parse(argv, process.ARGUMENTS)
+    context = run.open_context(2, given)
+    params = process.Params.of(given, rules.parse(storage.read(context.s3, given["rules_uri"])))
+    run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
+
+
+if __name__ == "__main__":
+    main(sys.argv)
