@@ -247,7 +247,7 @@ data "aws_iam_policy_document" "data_access" {
     content {
       sid       = "UseKeyOfTheData"
       actions   = contains(local.data_key_writers, local.role_arns[each.key]) ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
-      resources = [aws_kms_key.data.arn]
+      resources = [local.key_arns.data]
 
       condition {
         test     = "StringEquals"
@@ -368,7 +368,7 @@ data "aws_iam_policy_document" "key_use" {
     content {
       sid       = "UseApplicationKey"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [aws_kms_key.application.arn]
+      resources = [local.key_arns.application]
 
       condition {
         test     = "StringEquals"
@@ -383,7 +383,7 @@ data "aws_iam_policy_document" "key_use" {
     content {
       sid       = "UseMessagingKey"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [aws_kms_key.messaging.arn]
+      resources = [local.key_arns.messaging]
 
       condition {
         test     = "StringEquals"

@@ -133,7 +133,7 @@ data "aws_iam_policy_document" "success_fail_event" {
   statement {
     sid       = "ReadServiceNowCredentials"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = [aws_secretsmanager_secret.servicenow.arn]
+    resources = [local.secret_arn]
   }
 }
 
@@ -171,6 +171,8 @@ module "success_fail_event" {
 }
 
 locals {
+  secret_arn = aws_secretsmanager_secret.servicenow.arn
+
   alarm = {
     topic_arn      = aws_sns_topic.alerts.arn
     period_seconds = var.alarm_period_seconds

@@ -2,6 +2,14 @@
 # logs, its own buckets) and one for what is sent (queues, topics), as that one is used by AWS services too.
 
 locals {
+  # By way of a local, so that a policy that names a key can be read in a plan: Terraform puts a document off that
+  # refers to a resource yet to be made, even when the value is known.
+  key_arns = {
+    data        = aws_kms_key.data.arn
+    application = aws_kms_key.application.arn
+    messaging   = aws_kms_key.messaging.arn
+  }
+
   # What an account's own IAM may grant on its keys: all that kms:* would be for a symmetric key.
   key_owner_actions = [
     "kms:CancelKeyDeletion",
