@@ -166,9 +166,10 @@ def test_a_start_can_be_made_to_go_wrong(cloud: Cloud, behaviour: str, code: str
 
 def test_settings_follow_each_other_in_one_conf_argument_and_iceberg_gets_its_local_name() -> None:
     catalog = "spark.sql.catalog.glue_catalog"
-    value = f"{catalog}=org.apache.iceberg.spark.SparkCatalog --conf {catalog}.io-impl=org.apache.iceberg.aws.s3.S3FileIO"
+    files = "org.apache.iceberg.aws.s3.S3FileIO"
+    value = f"{catalog}=org.apache.iceberg.spark.SparkCatalog --conf {catalog}.io-impl={files}"
     settings = split_conf(value)
-    assert settings[f"{catalog}.io-impl"] == "org.apache.iceberg.aws.s3.S3FileIO"
+    assert settings[f"{catalog}.io-impl"] == files
     shaded = local_conf(settings, "http://127.0.0.1:1", shaded=True)
     assert shaded[catalog] == "smfs.shaded.org.apache.iceberg.spark.SparkCatalog"
     assert shaded[f"{catalog}.s3.endpoint"] == "http://127.0.0.1:1"
