@@ -73,7 +73,7 @@ def decide_take(
         return Decision.TAKE
     if item.assigned_to == me:
         return Decision.HELD
-    if holder is None:
+    if holder is None or holder.run_id != item.assigned_to:
         return Decision.SKIP
     if holder.state == VOID:
         return Decision.TAKE_OVER
