@@ -45,7 +45,7 @@ from tui_etl.ingest.strict import Kind, has_surrogate
 #: What every row tells about where it comes from, and the stages after this one add.
 LINEAGE = ("_file_id", "_landed_at", "_sequencer", "_position", "_run_id")
 RESCUED = "_rescued"
-RESERVED = frozenset((*LINEAGE, RESCUED, "_rule_id", "_rules_version", "_empty"))
+RESERVED = frozenset((*LINEAGE, RESCUED, "_rule_id", "_rules_version", "_key", "_empty"))
 
 #: Objects and arrays nested more deeply than this stay JSON text.
 MAX_LEVELS = 10
