@@ -22,8 +22,9 @@ LIBRARY = Path(__file__).parent.parent / "lib"
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    """A small local session; its Python workers import the library from the working tree."""
+def spark(endpoint: str) -> Iterator[SparkSession]:
+    """A small local session; its Python workers import the library from the working tree, and know the emulated AWS."""
+    os.environ |= variables(endpoint)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LIBRARY), os.environ.get("PYTHONPATH"))))
     settings = {
@@ -42,6 +43,17 @@ def spark() -> Iterator[SparkSession]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+def variables(endpoint: str) -> dict[str, str]:
+    """What any AWS client reads from its environment."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 @pytest.fixture(scope="session")
@@ -80,14 +92,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 @pytest.fixture
 def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Clients:
     """Clients of the emulated AWS; the environment says the same to whoever makes clients of their own."""
-    variables = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in variables.items():
+    for name, value in variables(endpoint).items():
         monkeypatch.setenv(name, value)
     session = boto3.session.Session()
     return Clients(*(session.client(name, config=CLIENT_CONFIG) for name in ("s3", "dynamodb", "glue")))
