@@ -15,6 +15,7 @@ _PACKAGES = {
     "boto3": "boto3",
     "pyspark": "pyspark==3.5.6",
     "feature_store_pyspark": "sagemaker-feature-store-pyspark",
+    "pyarrow": "pyarrow",
     "duckdb": "duckdb==1.5.5",
     "duckdb_extension_httpfs": "duckdb-extension-httpfs==1.5.5",
     "duckdb_extension_iceberg": "duckdb-extension-iceberg==1.5.5",

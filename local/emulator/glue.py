@@ -26,7 +26,7 @@ from local.settings import Instance
 logger = logging.getLogger("local.glue")
 
 _SERVICE = "glue.amazonaws.com"
-_LOG_GROUP = "/aws-glue/jobs/output"
+_LOG_GROUPS = "/aws-glue/jobs"
 _ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _SEVERITY = {"SUCCEEDED": "INFO", "FAILED": "ERROR", "TIMEOUT": "WARN", "STOPPED": "INFO"}
 _KEPT_AS_GIVEN = (
@@ -273,7 +273,8 @@ def _write_log(workspace: process.Workspace, execution: Execution) -> None:
     if not workspace.log.exists():
         return
     role = _role_arn(execution.job)
-    group, stream = _LOG_GROUP, execution.run["Id"]
+    prefix = (execution.job.get("DefaultArguments") or {}).get("--custom-logGroup-prefix") or _LOG_GROUPS
+    group, stream = f"{prefix}/output", execution.run["Id"]
     if not functions.may_write_logs(role, _SERVICE, execution.account, execution.region, group, stream):
         return
     at = int(time.time() * 1000)
