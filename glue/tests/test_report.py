@@ -32,6 +32,7 @@ def test_a_balanced_report_is_json_with_every_number() -> None:
         "secured": 0,
         "superseded": 0,
         "conformed": 0,
+        "rescued": 0,
         "tables": [],
     }
 

@@ -30,6 +30,7 @@ class DatasetBalance:
     secured: int = 0
     superseded: int = 0
     conformed: int = 0
+    rescued: int = 0
     tables: list[str] = field(default_factory=list)
 
 
