@@ -12,8 +12,8 @@ from pyspark.sql.types import BooleanType
 
 from tui_etl.classify.rules import Rule, RulesError, RuleSet, Step, steps
 
-#: Where `transform` puts the zone; it is not written.
-ZONE = "_zone"
+#: Where `transform` puts the zone (no field of any record gets such a name); it is not written.
+ZONE = "zone of the row"
 RULE_ID = "_rule_id"
 RULES_VERSION = "_rules_version"
 

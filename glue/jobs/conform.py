@@ -1,0 +1,20 @@
+"""Glue 3: takes committed Glue 2 runs, and merges or appends their records into the conformed Iceberg tables."""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+from tui_etl import arguments, log, run, storage
+from tui_etl.conform import contracts, process
+
+
+def main(argv: list[str]) -> None:
+    log.configure()
+    given = arguments.parse(argv, process.ARGUMENTS)
+    context = run.open_context(3, given)
+    params = process.Params.of(given, contracts.parse(storage.read(context.s3, given["contracts_uri"])))
+    run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,51 @@
+"""A dataset's two tables, legacy and secured, and which columns each of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StringType, StructField, StructType
+
+from tui_etl.classify.rules import LEGACY, SECURED
+from tui_etl.conform import contracts, types
+from tui_etl.conform.contracts import KEY, LINEAGE, OWN, Contract
+from tui_etl.conform.tables import Place, Table
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Either table may not be there yet. `described`: the columns that the contract names."""
+
+    contract: Contract
+    described: StructType
+    legacy: Table
+    secured: Table
+
+    @classmethod
+    def of(cls, spark: SparkSession, contract: Contract, legacy: Place, secured: Place) -> Pair:
+        described = contracts.schema(spark, contract)
+        return cls(contract, described, Table(spark, legacy, contract), Table(spark, secured, contract))
+
+    def tables(self) -> dict[str, Table]:
+        return {LEGACY: self.legacy, SECURED: self.secured}
+
+    def size(self) -> int:
+        """Bytes of data in both."""
+        return sum(table.size() for table in self.tables().values() if table.exists())
+
+    def schema(self, table: Table, incoming: Sequence[StructType]) -> StructType:
+        """A table's columns once data with these has come; a table that is there gets them, one that isn't will."""
+        own = [StructField(name, kind) for name, (kind, _) in LINEAGE.items()]
+        if self.contract.key:
+            own.append(StructField(KEY, StringType()))
+        data = [StructType([field for field in kind if field.name not in OWN]) for kind in incoming]
+        if not table.exists():
+            return StructType([*types.merged(self.described, data), *own])
+        table.check_key()
+        wanted = types.evolved(table.schema(), StructType([*self.described, *own]))
+        assert isinstance(wanted, StructType)
+        target = types.merged(wanted, data)
+        table.evolve(target)
+        return target
