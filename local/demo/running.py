@@ -58,7 +58,11 @@ def run_local(instance: Instance, *command: str) -> None:
     """Runs a command of the local AWS. In a session of its own: Ctrl-C is for the caller, who then says `down`."""
     environment = os.environ | {"TUI_LOCAL_DIR": str(instance.folder), "TUI_LOCAL_PORT": str(instance.port)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", *command], cwd=REPOSITORY, env=environment, start_new_session=True
+        [sys.executable, "-m", "local", *command],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.DEVNULL,  # variables for a shell; what it does is told on stderr
+        start_new_session=True,
     )
     try:
         status = process.wait(COMMAND_SECONDS)
