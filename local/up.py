@@ -17,7 +17,7 @@ from local import credentials, incidents, prerequisites, processes, terraform
 from local.glue import spark
 from local.settings import APPLICATION_ACCOUNT, REGION, Instance
 
-_KEPT_OVER_A_START = ("spark", "terraform")
+_KEPT_OVER_A_START = ("terraform",)
 _INHERITED = ("PATH", "JAVA_HOME", "LANG", "LC_ALL", "TMPDIR", "ICEBERG_SPARK_JAR")
 _INHERITED_PREFIX = "TUI_LOCAL_"
 
@@ -52,7 +52,7 @@ def start(instance: Instance, say: Callable[[str], None]) -> dict[str, Any]:
     clear(instance)
     password = secrets.token_urlsafe(18)
     credentials.write(instance)
-    say("compiling the s3:// file system for Spark" if not (instance.spark / "classes").exists() else "preparing Spark")
+    say("preparing Spark (its s3:// file system is compiled the first time)")
     spark.prepare(instance)
     say(f"starting the emulator on {instance.endpoint}, and the incident receiver on {instance.incident_url}")
     record: dict[str, Any] = {

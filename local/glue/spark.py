@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,8 @@ _ICEBERG_CLASS = re.compile(r"(?<![\w.])org\.apache\.iceberg\.")
 _CATALOG = re.compile(r"^spark\.sql\.catalog\.([A-Za-z0-9_]+)$")
 _HEAP = os.environ.get("TUI_LOCAL_DRIVER_MEMORY", "1g")
 _CORES = os.environ.get("TUI_LOCAL_CORES", "2")
+_JVM = os.environ.get("TUI_LOCAL_JVM_OPTIONS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1")
+"""Quick to start, and a third slower on much data than Java's defaults: name others for a large input."""
 
 
 class Missing(Exception):
@@ -57,18 +62,31 @@ def pyspark_jars() -> Path:
     return Path(spec.submodule_search_locations[0]) / "jars"
 
 
+def compile_file_system(instance: Instance, jars: Jars) -> Path:
+    """The folder of the compiled `s3://` file system; it is compiled once for all instances of a repository."""
+    version = hashlib.sha256(_SOURCE.read_bytes() + str(jars.aws).encode()).hexdigest()[:12]
+    classes = instance.repository / "target" / "local-spark" / version
+    if classes.exists():
+        return classes
+    classes.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=classes.parent, prefix=".compiling-"))
+    classpath = os.pathsep.join([str(jars.aws), f"{pyspark_jars()}/*"])
+    command = ["javac", "-nowarn", "--release", "17", "-cp", classpath, "-d", str(partial), str(_SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        shutil.rmtree(partial)
+        raise RuntimeError(f"{_SOURCE.name} does not compile:\n{done.stderr}")
+    try:
+        partial.rename(classes)
+    except OSError:  # another instance was quicker
+        shutil.rmtree(partial)
+    return classes
+
+
 def prepare(instance: Instance) -> None:
-    """Compiles the file system once, and writes Spark's settings."""
+    """Compiles what Spark needs, and writes its settings."""
     jars = find_jars()
-    classes = instance.spark / "classes"
-    compiled = classes / "tui" / "local" / "S3FileSystem.class"
-    if not compiled.exists() or compiled.stat().st_mtime < _SOURCE.stat().st_mtime:
-        classes.mkdir(parents=True, exist_ok=True)
-        classpath = os.pathsep.join([str(jars.aws), f"{pyspark_jars()}/*"])
-        command = ["javac", "-nowarn", "--release", "17", "-cp", classpath, "-d", str(classes), str(_SOURCE)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{_SOURCE.name} does not compile:\n{done.stderr}")
+    classes = compile_file_system(instance, jars)
     conf = instance.spark / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     (conf / "spark-defaults.conf").write_text(
@@ -85,7 +103,7 @@ def defaults(jars: Jars, classes: Path) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraClassPath": ":".join(str(path) for path in [classes, *jars.classpath]),
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=4 -Xshare:auto",
+        "spark.driver.extraJavaOptions": _JVM,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": _CORES,
