@@ -126,8 +126,6 @@ class Answer(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return False
-        if mode == "slow":
-            time.sleep(self.server.slow_seconds)
         if mode == "html":
             self._send_bytes(200, _HIBERNATING, "text/html;charset=UTF-8", {})
             return False
@@ -147,6 +145,8 @@ class Answer(BaseHTTPRequestHandler):
         self._send_bytes(status, json.dumps(body).encode(), "application/json;charset=UTF-8", headers or {})
 
     def _send_bytes(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
+        if self.server.mode == "slow" and self.path != "/_control":
+            time.sleep(self.server.slow_seconds)
         self.send_response(status)
         for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
