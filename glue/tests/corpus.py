@@ -73,10 +73,13 @@ class Author:
         return "{" + ",".join(members) + "}"
 
     def _value(self, depth: int) -> str:
+        if self._chance(0.01):
+            levels = self.random.randint(5, 20)
+            return '{"d":[' * levels + self._value(depth + 2 * levels) + "]}" * levels
         kind = self.random.choice(["null", "bool", "number", "number", "string", "string", "object", "array", "safe"])
-        if kind == "object" and depth < 14:
+        if kind == "object" and depth < 3:
             return self._object(depth)
-        if kind == "array" and depth < 14:
+        if kind == "array" and depth < 5:
             return "[" + ",".join(self._value(depth + 1) for _ in range(self.random.randint(0, 3))) + "]"
         if kind == "bool":
             return self.random.choice(["true", "false"])

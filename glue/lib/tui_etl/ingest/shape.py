@@ -4,7 +4,7 @@
 |---------------------------------------|------------------------------------------------------------------------|
 | booleans                              | boolean                                                                |
 | integers of 64 bits                   | bigint                                                                 |
-| numbers that a double holds exactly   | double                                                                 |
+| numbers that fit a double             | double                                                                 |
 | strings                               | string                                                                 |
 | objects                               | struct (one that is always empty: a struct with a null field `_empty`) |
 | arrays                                | array (one that is always empty: `array<string>`)                      |
@@ -12,7 +12,8 @@
 | only null                             | no column yet                                                          |
 
 Anything else is a mix of these; a number beyond 64 bits or a double's precision; what is nested deeper than
-`MAX_LEVELS`; an object with more than `MAX_FIELDS` keys. 'Exactly' is meant numerically: 1.10 and 1.1 are one number.
+`MAX_LEVELS`; an object with more than `MAX_FIELDS` keys. A number fits a double that gives back all digits which were
+written (17 at most; 1.10 and 1.1 are one number), or is a whole one up to 2^53.
 
 Keys become column names by `column_name`; keys that differ in case only share a column. A record of which something
 still can't be told from its columns carries its whole text in `_rescued`: one with a repeated key (the last one wins),

@@ -22,6 +22,8 @@ _FRAMES = 5 * MAX_DEPTH
 #: Integers up to here are exact as a double, too.
 _EXACT_IN_DOUBLE = 1 << 53
 _LONG = 1 << 63
+#: A double tells numbers apart that are written with up to this many significant digits.
+_DOUBLE_DIGITS = 17
 #: Number texts up to this length have at most 15 significant digits: exact as long and as double.
 _SHORT = 16
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -65,7 +67,7 @@ LONG = Kind("long")
 #: An integer of 64 bits that a double can't hold exactly.
 WIDE = Kind("wide")
 DOUBLE = Kind("double")
-#: A number that neither a 64-bit integer nor a double holds exactly.
+#: A number of which neither a 64-bit integer nor a double keeps every digit.
 EXACT = Kind("exact")
 
 
@@ -85,12 +87,13 @@ def kind_of_fraction(text: str) -> Kind:
     """The kind of a number literal with a fraction or an exponent."""
     if len(text) <= _SHORT and "e" not in text and "E" not in text:
         return DOUBLE
-    value = float(text)
     try:
-        exact = Decimal(text) == Decimal(repr(value))
-    except InvalidOperation:
-        exact = False
-    return DOUBLE if exact else EXACT
+        written = Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        return EXACT
+    digits = len("".join(map(str, written.as_tuple().digits)).rstrip("0")) or 1
+    kept = digits <= _DOUBLE_DIGITS and Decimal(f"{float(text):.{digits - 1}e}") == written
+    return DOUBLE if kept else EXACT
 
 
 def _refuse_constant(text: str) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from heapq import heappop, heappush
 from itertools import groupby
 from json import JSONEncoder
 from typing import Any
@@ -184,17 +185,20 @@ def write(frame: DataFrame, folder: str) -> None:
 
 
 def pack(spark: SparkSession, tasks: Sequence[Any], weight: Callable[[Any], int], target: int) -> list[list[Any]]:
-    """Tasks in groups of about `target` bytes, but no fewer than can run at once unless they are small."""
+    """Tasks in groups of about `target` bytes, but no fewer than can run at once unless they are small.
+
+    Each group is in the given order, and so are the groups by their first task.
+    """
     total = sum(map(weight, tasks))
     at_once = min(spark.sparkContext.defaultParallelism, len(tasks), -(-total // _SMALL))
     count = max(1, at_once, min(len(tasks), -(-total // target)))
-    groups: list[list[Any]] = [[] for _ in range(count)]
-    loads = [0] * count
-    for task in sorted(tasks, key=weight, reverse=True):
-        lightest = loads.index(min(loads))
-        groups[lightest].append(task)
-        loads[lightest] += weight(task)
-    return groups
+    groups: list[list[int]] = [[] for _ in range(count)]
+    loads = [(0, group) for group in range(count)]
+    for number in sorted(range(len(tasks)), key=lambda number: -weight(tasks[number])):
+        load, lightest = heappop(loads)
+        groups[lightest].append(number)
+        heappush(loads, (load + weight(tasks[number]), lightest))
+    return [[tasks[number] for number in sorted(group)] for group in sorted(map(sorted, groups))]
 
 
 def _weight(part: Part) -> int:
