@@ -1,0 +1,121 @@
+"""Iceberg for the tests of Glue 3: a catalog of its own for each test, in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from tui_etl import report, run, storage
+from tui_etl.classify import inputs
+from tui_etl.conform import contracts, process
+from tui_etl.conform.tables import Place
+from tui_etl.manifest import Output
+
+_JAR = (
+    Path(str(find_spec("feature_store_pyspark").origin)).parent / "jars" / "sagemaker-feature-store-spark-sdk-3.5.jar"
+)
+_ICEBERG = "smfs.shaded.org.apache.iceberg.spark"
+# Extensions and jars can only be given to Spark before it starts, and all tests share one.
+os.environ["PYSPARK_SUBMIT_ARGS"] = (
+    f"--jars {_JAR} --driver-class-path {_JAR} "
+    f"--conf spark.sql.extensions={_ICEBERG}.extensions.IcebergSparkSessionExtensions pyspark-shell"
+)
+_numbers = count()
+
+LINEAGE = "_rescued string, _file_id string, _landed_at timestamp, _sequencer string, _position bigint, _run_id string"
+
+
+@dataclass
+class Lake:
+    """A pair of databases, and a way to bring records there as Glue 2 would hand them over."""
+
+    spark: SparkSession
+    folder: Path
+    catalog: str = field(default_factory=lambda: f"lake{next(_numbers)}")
+    contracts: dict[str, contracts.Contract] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.attach(self.spark)
+        for database in ("legacy", "secured"):
+            self.spark.sql(f"CREATE NAMESPACE {self.catalog}.{database}")
+
+    def attach(self, spark: SparkSession) -> None:
+        """Make the catalog known to a session."""
+        settings = {"": f"{_ICEBERG}.SparkCatalog", ".type": "hadoop", ".warehouse": f"file:{self.folder}/warehouse"}
+        for name, value in settings.items():
+            spark.conf.set(f"spark.sql.catalog.{self.catalog}{name}", value)
+
+    def describe(self, dataset: str, **entries: Any) -> None:
+        """Give a dataset a contract; fields as {name: type}."""
+        entries["fields"] = {
+            name: {"type": kind, "description": f"the {name}"} for name, kind in entries["fields"].items()
+        }
+        entry = {"dataset": dataset, "owner": "someone@example.org", "description": "A test's", **entries}
+        self.contracts |= contracts.parse(json.dumps({"datasets": {dataset: entry}}))
+
+    def params(self) -> process.Params:
+        places = {
+            zone: Place(self.catalog, zone, f"file:{self.folder}/warehouse/{zone}") for zone in ("legacy", "secured")
+        }
+        return process.Params(places, {}, self.contracts)
+
+    def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
+        """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""
+        schema = f"{columns}{', ' if columns else ''}{LINEAGE}, _rule_id string, _rules_version string"
+        names = list(self.spark.createDataFrame([], schema).schema.names)
+        full = [
+            _lineage(number) | {"_rule_id": "a-rule", "_rules_version": "1"} | row for number, row in enumerate(rows, 1)
+        ]
+        frame = self.spark.createDataFrame([tuple(row.get(name) for name in names) for row in full], schema)
+        place = self.folder / "classified" / zone / dataset / f"{next(_numbers):06}"
+        frame.coalesce(1).write.parquet(str(place))
+        files = storage.parquet_files(None, f"file://{place}")
+        counted = storage.count_rows(None, files)
+        return [Output(f.bucket, f.key, dataset, zone, counted[f.uri], f.size) for f in files if counted[f.uri]]
+
+    def conform(
+        self, outputs: Sequence[Output], runs: Sequence[str] = ("jr_1",), spark: SparkSession | None = None
+    ) -> dict[str, report.DatasetBalance]:
+        """One Glue 3 run over such files; what it reports must balance."""
+        spark = spark or self.spark
+        process.configure(spark)
+        outcome = process.conform(spark, self.params(), process.Work(inputs.group(None, outputs), list(runs)))
+        built = report.build(3, "conform", "jr_3", "a test", run.datetime.now(run.UTC), outcome.datasets)
+        return {balance.dataset: balance for balance in built.datasets}
+
+    def rows(self, zone: str, dataset: str) -> list[Row]:
+        """What a table holds, in the order of its records' files and positions."""
+        self.spark.sql(f"REFRESH TABLE {self.catalog}.{zone}.`{dataset}`")
+        return self.spark.table(f"{self.catalog}.{zone}.`{dataset}`").orderBy("_file_id", "_position").collect()
+
+    def snapshots(self, zone: str, dataset: str) -> int:
+        self.spark.sql(f"REFRESH TABLE {self.catalog}.{zone}.`{dataset}`")
+        return self.spark.table(f"{self.catalog}.{zone}.`{dataset}`.snapshots").count()
+
+    def exists(self, zone: str, dataset: str) -> bool:
+        return self.spark.catalog.tableExists(f"{self.catalog}.{zone}.`{dataset}`")
+
+
+def _lineage(number: int) -> dict[str, Any]:
+    return {
+        "_file_id": "landing/x.json#1",
+        "_landed_at": run.datetime(2026, 5, 1),
+        "_position": number,
+        "_run_id": "jr_1",
+    }
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Iterator[Lake]:
+    made = Lake(spark, tmp_path)
+    yield made
+    made.spark.catalog.clearCache()
