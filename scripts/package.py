@@ -115,6 +115,10 @@ def package_library(library: Path, target: Path) -> None:
     sources = sorted(path for path in library.rglob("*.py") if "__pycache__" not in path.parts)
     if not sources:
         raise SystemExit(f"package: {library} holds no Python")
+    plain = sorted({path.parent for path in sources if not (path.parent / "__init__.py").exists()})
+    if plain:
+        # Imported from a zip, a folder is a package only with that file; from a folder it would be one without.
+        raise SystemExit(f"package: {', '.join(map(str, plain))} lack(s) an __init__.py")
     entries = [(path.relative_to(library.parent).as_posix(), path.read_bytes(), 0o644) for path in sources]
     write_zip(target, entries)
     print(f"{target.relative_to(ROOT)}  {len(entries)} modules")

@@ -20,7 +20,7 @@ NO_DATASET = "_none"
 
 @dataclass
 class Account:
-    """One dataset of the input, from landing to its tables."""
+    """One dataset of the input, from landing to its tables; `legacy` and `secured` are what Glue 2 made of its records."""
 
     dataset: str
     files: int = 0
@@ -98,10 +98,11 @@ def accounts(
             account = result[row["dataset"]]
             account.reported_quarantined += row["quarantined"]
             account.superseded += row["superseded"]
-            account.legacy += row["legacy"]
-            account.secured += row["secured"]
             if report["stage"] == 1:
                 account.reported_in += row["records_in"]
+            if report["stage"] == 2:
+                account.legacy += row["legacy"]
+                account.secured += row["secured"]
             if report["stage"] == 3:
                 account.reported_conformed += row["conformed"]
     for dataset, rows in quarantined.items():

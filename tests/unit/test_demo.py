@@ -111,7 +111,7 @@ def hotels(**changes: int) -> list[books.Account]:
     reports = [
         stage_report(1, "hotels", records_in=numbers["records_in"], quarantined=1),
         stage_report(2, "hotels", legacy=2),
-        stage_report(3, "hotels", superseded=numbers["superseded"], conformed=numbers["conformed"]),
+        stage_report(3, "hotels", legacy=1, superseded=numbers["superseded"], conformed=numbers["conformed"]),
     ]
     counted = {"hotels": (2, books.Count(2, 1))}
     return books.accounts(

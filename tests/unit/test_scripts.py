@@ -90,6 +90,9 @@ def test_the_library_is_packed_as_a_package_without_caches(tmp_path: Path, monke
     package.package_library(library, tmp_path / "out" / "tui_etl.zip")
     with zipfile.ZipFile(tmp_path / "out" / "tui_etl.zip") as archive:
         assert archive.namelist() == ["tui_etl/__init__.py", "tui_etl/ingest/__init__.py"]
+    (library / "ingest" / "__init__.py").rename(library / "ingest" / "other.py")
+    with pytest.raises(SystemExit, match=r"ingest lack\(s\) an __init__"):
+        package.package_library(library, tmp_path / "out" / "tui_etl.zip")
 
 
 def test_every_function_is_packed() -> None:
