@@ -20,7 +20,7 @@ NO_DATASET = "_none"
 
 @dataclass
 class Account:
-    """One dataset of the input, from landing to its tables; `legacy` and `secured` are what Glue 2 made of its records."""
+    """One dataset of the input, from landing to its tables; `legacy` and `secured` as Glue 2 decided."""
 
     dataset: str
     files: int = 0
