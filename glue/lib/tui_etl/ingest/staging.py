@@ -103,8 +103,10 @@ def _stage(s3: Any, file: Landed, folder: str) -> None:
     source = {"Bucket": file.bucket, "Key": file.key, "VersionId": file.version_id}
     try:
         answer = s3.get_object(**source, Range=f"bytes=0-{HEAD - 1}")
-        file.head = answer["Body"].read()
-        file.size = int(answer.get("ContentRange", f"/{len(file.head)}").rpartition("/")[2])
+        with answer["Body"] as body:
+            file.head = body.read(HEAD)
+        # A server may answer a range with the whole, and then says no range.
+        file.size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
         if file.head:
             name = hashlib.sha256(file.file_id.encode()).hexdigest() + (".json.gz" if file.gzipped else ".json")
             copy(s3, source, f"{folder}/{name}", file.size)

@@ -8,13 +8,13 @@ type that was learned, and `quarantine` takes the others with their bytes. Nothi
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import groupby
-from json import JSONEncoder
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -54,7 +54,7 @@ _VARIETY = 20_000
 _GZIP_RATIO = 8
 
 _CORRUPT = "corrupt"
-_quote = JSONEncoder(ensure_ascii=False).encode
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 
 QUARANTINE = StructType(
     [
@@ -219,10 +219,16 @@ def _moment(spelled: str) -> datetime:
 
 
 def _file_table(spark: SparkSession, readings: Sequence[Reading], files: Sequence[Landed]) -> DataFrame:
+    """Number and lineage of the files that are read: a literal that Spark unfolds, so no Python task makes it."""
     numbers = {reading.part.number for reading in readings}
-    rows = [(file.number, file.file_id, file.landed_at, file.sequencer) for file in files if file.number in numbers]
-    named = spark.createDataFrame(rows, "f int, _file_id string, _landed_at string, _sequencer string")
-    return named.withColumn("_landed_at", F.col("_landed_at").cast("timestamp"))
+    rows = [
+        {"f": file.number, "_file_id": file.file_id, "_landed_at": file.landed_at, "_sequencer": file.sequencer}
+        for file in files
+        if file.number in numbers
+    ]
+    read_as = "array<struct<f:int,_file_id:string,_landed_at:string,_sequencer:string>>"
+    unfolded = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(rows)), read_as)))
+    return unfolded.withColumn("_landed_at", F.col("_landed_at").cast("timestamp"))
 
 
 # What follows runs in Spark's Python workers.

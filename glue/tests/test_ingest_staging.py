@@ -1,0 +1,179 @@
+"""From taken ledger items to staged copies, and a whole run of Glue 1 on an emulated AWS."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from pyspark.sql import SparkSession
+
+from tui_etl import arguments, manifest, protocol, run, storage
+from tui_etl.ingest import job, staging
+from tui_etl.run import Work
+from tui_etl.storage import Clients
+
+PREFIX = "tui/legacy/"
+NAMES = ["a b.json", "ü.json", "a+b%20c.json", "q'\"s.json", "_x.json", ".x.json", "a*b?[c]{d}.json", "a#b\\c.txt", "x"]
+
+
+class Landing:
+    """A versioned landing bucket, and items as intake writes them."""
+
+    def __init__(self, aws: Clients) -> None:
+        self.s3 = aws.s3
+        self.bucket = f"landing-{uuid.uuid4().hex[:8]}"
+        self.raw = f"raw-{uuid.uuid4().hex[:8]}"
+        for bucket in (self.bucket, self.raw):
+            aws.s3.create_bucket(Bucket=bucket)
+        aws.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.count = 0
+
+    def put(self, name: str, body: bytes) -> Work:
+        key = PREFIX + name
+        version = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Tagging="a=b")["VersionId"]
+        return self.item(key, version, len(body))
+
+    def item(self, key: str, version: str, size: int = 0) -> Work:
+        self.count += 1
+        identity = protocol.file_id(self.bucket, key, version)
+        item = {"file_id": identity, "bucket": self.bucket, "key": key, "version_id": version, "size": size}
+        item |= {"landed_at": f"2024-01-01T00:00:{self.count:02}.000Z", "sequencer": f"{self.count:04x}"}
+        return Work(protocol.file_pk(identity), item)
+
+    def stage(self, *work: Work) -> list[staging.Landed]:
+        files = staging.describe(work, PREFIX)
+        staging.stage(self.s3, files, f"s3://{self.raw}/staging/run=jr_1")
+        return files
+
+    def content(self, file: staging.Landed) -> bytes:
+        return storage.read(self.s3, str(file.uri))
+
+
+@pytest.fixture
+def landing(aws: Clients) -> Landing:
+    return Landing(aws)
+
+
+def test_each_version_is_copied_under_a_name_of_its_own_whatever_it_was_called(landing: Landing) -> None:
+    work = [landing.put(f"odd/{name}", name.encode()) for name in NAMES]
+    work.append(landing.put("odd/x", b"another version"))
+    files = landing.stage(*work)
+    assert [landing.content(file) for file in files] == [*(name.encode() for name in NAMES), b"another version"]
+    uris = [str(file.uri) for file in files]
+    assert len(set(uris)) == len(files)
+    for uri in uris:
+        name = uri.removeprefix(f"s3://{landing.raw}/staging/run=jr_1/")
+        assert name.endswith(".json")
+        assert len(name) == 64 + len(".json")
+
+
+def test_the_copy_is_of_the_named_version_even_if_it_is_not_the_latest(landing: Landing) -> None:
+    first, second = landing.put("a/1.json", b"first"), landing.put("a/1.json", b"second")
+    landing.s3.delete_object(Bucket=landing.bucket, Key=PREFIX + "a/1.json")
+    assert [landing.content(file) for file in landing.stage(second, first)] == [b"first", b"second"]
+
+
+def test_gzip_is_known_by_its_content_not_by_its_name(landing: Landing) -> None:
+    zipped, plain = landing.stage(landing.put("a/1.json", gzip.compress(b"{}")), landing.put("a/2.json.gz", b"{}"))
+    assert (zipped.gzipped, plain.gzipped) == (True, False)
+    assert [str(file.uri).endswith(".json.gz") for file in (zipped, plain)] == [True, False]
+
+
+def test_empty_and_vanished_versions_are_told_apart(landing: Landing) -> None:
+    empty, gone, never = landing.put("a/1.json", b""), landing.put("a/2.json", b"x"), landing.put("a/3.json", b"x")
+    landing.s3.delete_object(Bucket=landing.bucket, Key=gone.item["key"], VersionId=gone.item["version_id"])
+    other = landing.item(never.item["key"], "0" * 32, 1)
+    files = landing.stage(empty, gone, other)
+    assert [(file.uri, file.vanished, file.size) for file in files] == [
+        (None, False, 0),
+        (None, True, 1),
+        (None, True, 1),
+    ]
+    assert files[1].refused == staging.VANISHED
+
+
+def test_a_refusal_to_read_is_no_vanished_file(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = landing.put("a/1.json", b"x")
+
+    def denied(**_: object) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    monkeypatch.setattr(landing.s3, "get_object", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        landing.stage(work)
+
+
+def test_the_size_is_that_of_the_object_not_of_its_beginning(landing: Landing) -> None:
+    (file,) = landing.stage(landing.put("a/1.json", b"x" * (staging.HEAD + 5)))
+    assert (file.size, len(file.head)) == (staging.HEAD + 5, staging.HEAD)
+
+
+def test_files_without_a_dataset_say_why(landing: Landing) -> None:
+    names = ["direct.json", "secured/1.json", "Secured/1.json", "---/1.json", "fine/1.json"]
+    files = staging.describe([landing.item(PREFIX + name, "v") for name in names], PREFIX)
+    assert [(file.place, file.refused is None) for file in files] == [("_none", False)] * 4 + [("fine", True)]
+    assert [str(file.refused) for file in files[:2]] == [
+        "no dataset: the file lies directly under tui/legacy/",
+        "no dataset: the folder name 'secured' is reserved or has no letter or digit",
+    ]
+
+
+def test_of_two_folders_that_mean_one_table_the_first_by_name_is_read(landing: Landing) -> None:
+    names = ["foo_bar/1.json", "Foo-Bar/2.json", "foo_bar/3.json", "other/4.json"]
+    files = staging.describe([landing.item(PREFIX + name, "v") for name in names], PREFIX)
+    reason = "the dataset folders 'Foo-Bar' and 'foo_bar' both mean the table foo_bar"
+    assert [file.refused for file in files] == [reason, None, reason, None]
+    assert [file.place for file in files] == ["foo_bar", "foo_bar", "foo_bar", "other"]
+
+
+@pytest.fixture
+def ledger_table(aws: Clients) -> Iterator[str]:
+    name = f"ledger-{uuid.uuid4().hex[:8]}"
+    aws.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield name
+    aws.dynamodb.delete_table(TableName=name)
+
+
+def test_a_whole_run(spark: SparkSession, aws: Clients, landing: Landing, ledger_table: str, tmp_path: Path) -> None:
+    state = f"state-{uuid.uuid4().hex[:8]}"
+    aws.s3.create_bucket(Bucket=state)
+    argv = ["job", "--JOB_NAME", "glue1", "--JOB_RUN_ID", "jr_1", "--environment", "dev", "--started_by", "copy-prefix"]
+    argv += ["--ledger_table", ledger_table, "--state_bucket", state, "--max_files", "100"]
+    argv += ["--landing_bucket", landing.bucket, "--landing_prefix", PREFIX, "--raw_bucket", landing.raw]
+    argv += [f"--{name}_prefix=tui/legacy/{name}/" for name in ("staging", "temp", "quarantine")]
+    given = arguments.parse(argv, job.ARGUMENTS)
+    context = run.open_context(1, given, aws)
+    work = [landing.put(f"Odd Names/{name}", b'{"n":%d}\n{"n":NaN}' % number) for number, name in enumerate(NAMES)]
+    work.append(landing.put("direct.json", b"{}"))
+    for one in work:
+        context.ledger.put_marker(1, one.pk)
+        item = {"pk": one.pk, "sk": "ITEM"} | {name: str(value) for name, value in one.item.items() if name != "size"}
+        aws.dynamodb.put_item(TableName=ledger_table, Item={name: {"S": value} for name, value in item.items()})
+
+    where = job.places(given)
+    assert where.staging_of_run() == f"s3://{landing.raw}/tui/legacy/staging/run=jr_1"
+    assert where.temp_of("a") == f"s3://{landing.raw}/tui/legacy/temp/a/run=jr_1"
+    # Spark writes to a folder here: its s3:// is tried end to end.
+    local = job.Places(where.landing_prefix, where.staging, f"file://{tmp_path}/t", f"file://{tmp_path}/q", "jr_1")
+    report = run.execute(context, lambda held: job.process(spark, aws.s3, local, held), int(given["max_files"]))
+
+    assert report is not None
+    assert report.counts(10) == {"items": 10, "records_in": 19, "records_out": 9, "quarantined": 10, "superseded": 0}
+    rows = spark.read.parquet(f"{tmp_path}/t/odd_names/run=jr_1").collect()
+    assert {(row["n"], row["_file_id"]) for row in rows} == {(n, work[n].item["file_id"]) for n in range(len(NAMES))}
+    written = json.loads(storage.read(aws.s3, f"s3://{state}/reports/stage=1/run=jr_1.json"))
+    assert [row["dataset"] for row in written["datasets"]] == ["_none", "odd_names"]
+    listed = manifest.read(aws.s3, f"s3://{state}/manifests/stage=1/run=jr_1.jsonl")
+    assert (sum(output.records for output in listed.outputs), len(listed.items)) == (9, 10)
+    assert list(context.ledger.markers(1)) == []
