@@ -2,6 +2,7 @@
 //!
 //! - [`protocol`]: the names of the ledger's items and the decisions about them, as pure functions.
 //! - [`ledger`]: those items in DynamoDB; every write is conditional, every read consistent.
+//! - [`intake`]: taking a landed file in.
 //! - [`glue`]: starting a job's run, and asking what became of runs.
 //! - [`manifest`]: what a run took and wrote, as the run itself says.
 //! - [`state_change`]: the event that says what became of a run.
@@ -13,6 +14,7 @@
 pub mod clients;
 pub mod config;
 pub mod glue;
+pub mod intake;
 pub mod ledger;
 pub mod manifest;
 pub mod protocol;
