@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import sts
+from ministack.services import athena, sts
 
 from local.emulator.journal import Journal
 
@@ -20,7 +20,7 @@ _TABLE_ACTIONS = ("Table", "Partition", "ColumnStatistics")
 
 def install(journal: Journal) -> None:
     _resolve_conditions_as_aws_does()
-    _name_glue_resources_as_aws_does()
+    _name_resources_as_aws_does()
     _remember_matched_statements()
     _log_decisions(journal)
 
@@ -49,13 +49,15 @@ def _resolve_conditions_as_aws_does() -> None:
     iam_evaluator._resolve_condition_key = resolve
 
 
-def _name_glue_resources_as_aws_does() -> None:
+def _name_resources_as_aws_does() -> None:
     original = iam_actions.extract_resource_arn
 
     def extract(
         service: str, method: str, path: str, headers: dict, body: bytes, params: dict, region: str, account: str
     ) -> str:
         _more_resources.set(())
+        if service == "athena":
+            return athena_workgroup(body, region, account)
         if service != "glue" or path.startswith("/iceberg"):
             return original(service, method, path, headers, body, params, region, account)
         # The emulator takes GetDatabase for a call on a table and checks a table's calls on its database alone.
@@ -65,6 +67,17 @@ def _name_glue_resources_as_aws_does() -> None:
         return arns[0]
 
     iam_actions.extract_resource_arn = extract
+
+
+def athena_workgroup(body: bytes, region: str, account: str) -> str:
+    """The workgroup that a call is about; the emulator knows none for calls that name a query, and checks `*`."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        request = {}
+    execution = athena._executions.get(request.get("QueryExecutionId") or "") or {}
+    name = execution.get("WorkGroup") or request.get("WorkGroup") or "primary"
+    return f"arn:aws:athena:{region}:{account}:workgroup/{name}"
 
 
 def glue_resources(operation: str, body: bytes, region: str, account: str) -> list[str]:

@@ -156,7 +156,8 @@ def test_athena_reads_with_the_callers_permissions(lake: dict[str, Any]) -> None
     cloud, database = lake["cloud"], lake["database"]
     prefix = "arn:aws:glue:us-east-1:222222222222:"
     tables = [f"{prefix}catalog", f"{prefix}database/{database}", f"{prefix}table/{database}/people"]
-    ask = statement(["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"], "*")
+    calls = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"]
+    ask = statement(calls, "arn:aws:athena:us-east-1:222222222222:workgroup/primary")
     results = statement("s3:PutObject", f"arn:aws:s3:::{lake['results']}/*")
     reader = cloud.role(ask, results, statement("glue:GetTable", tables))
     state, _ = query(lake, "SELECT count(*) FROM people", cloud.as_role(reader, "athena"))
