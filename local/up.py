@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def start(instance: Instance, say: Callable[[str], None]) -> dict[str, Any]:
         write(instance, record)
     for name, (_, _, probe) in servers.items():
         try:
-            processes.wait_until(lambda probe=probe: answers(probe), started[name], instance.folder / f"{name}.log")
+            processes.wait_until(partial(answers, probe), started[name], instance.folder / f"{name}.log")
         except processes.NotStarted as failed:
             down(instance)
             raise Unable(f"{name}: {failed}") from failed
@@ -185,9 +186,9 @@ def read(instance: Instance) -> dict[str, Any]:
 
 
 def write(instance: Instance, record: dict[str, Any]) -> None:
-    partial = Path(f"{instance.record}.part")
-    partial.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(instance.record)
+    unfinished = Path(f"{instance.record}.part")
+    unfinished.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    unfinished.replace(instance.record)
 
 
 def is_up(instance: Instance) -> bool:

@@ -11,13 +11,13 @@ from local.emulator import schedules
 from local.glue import behaviour
 from local.settings import Instance
 
-Application = Callable[[dict, Callable, Callable], Awaitable[None]]
+Application = Callable[[Any, Callable, Callable], Awaitable[None]]
 
 
 def with_control(instance: Instance, emulator: Application) -> Application:
     """The emulator's application, with the control paths before it."""
 
-    async def application(scope: dict, receive: Callable, send: Callable) -> None:
+    async def application(scope: Any, receive: Callable, send: Callable) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/_local/"):
             await emulator(scope, receive, send)
             return

@@ -40,7 +40,7 @@ _KEPT_AS_GIVEN = (
     "SourceControlDetails",
     "CodeGenConfigurationNodes",
 )
-_EMPTY = ("", None, {})
+_EMPTY: tuple[Any, ...] = ("", None, {})
 
 
 @dataclass
@@ -149,7 +149,7 @@ def _role_arn(job: dict) -> str:
 
 def _new_run(name: str, job: dict, data: dict) -> dict[str, Any]:
     now = time.time()
-    run = {
+    run: dict[str, Any] = {
         "Id": "jr_" + secrets.token_hex(32),
         "Attempt": 0,
         "JobName": name,

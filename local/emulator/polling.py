@@ -161,7 +161,7 @@ def failures(mapping: dict, result: dict, message_ids: set[str]) -> set[str]:
     if not isinstance(answer, dict):
         return set()
     named = answer.get("batchItemFailures") or []
-    identifiers = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in named}
+    identifiers = {str(item.get("itemIdentifier")) if isinstance(item, dict) else "" for item in named}
     return identifiers if identifiers <= message_ids else set(message_ids)
 
 

@@ -1,11 +1,16 @@
-"""S3: bucket policies across accounts, and the limit of DeleteObjects."""
+"""S3: bucket policies across accounts, what is said of absent objects, and the limit of DeleteObjects."""
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from defusedxml.ElementTree import fromstring
 from ministack.core import iam_evaluator
-from ministack.services import s3
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.core.router import extract_access_key_id
+from ministack.services import s3, sts
 
+from local.emulator import roles
 from local.settings import APPLICATION_ACCOUNT, DATA_ACCOUNT
 
 _KEYS_A_CALL = 1000
@@ -14,6 +19,7 @@ _KEYS_A_CALL = 1000
 def install() -> None:
     _find_policies_of_foreign_buckets()
     _decide_on_foreign_buckets()
+    _hide_what_is_absent_from_who_may_not_list()
     _limit_delete_objects()
 
 
@@ -50,6 +56,30 @@ def _decide_on_foreign_buckets() -> None:
         return bool(original(owner, bucket, key, method, query, caller, headers))
 
     s3._foreign_bucket_allows = allows
+
+
+def _hide_what_is_absent_from_who_may_not_list() -> None:
+    original = s3.handle_request
+
+    async def handle_request(method: str, path: str, headers: dict, body: bytes, query: dict) -> tuple:
+        # The emulator tells everybody that a key or a version is absent. S3 says 404 to who may list the bucket
+        # (its versions, if a version was named), and 403 to others. There is no s3:prefix in such a request.
+        key = extract_access_key_id(headers, query)
+        account = get_account_id()
+        answer = await original(method, path, headers, body, query)
+        if answer[0] != 404 or key not in sts._sessions:
+            return answer
+        source = headers.get("x-amz-copy-source")
+        bucket, _, name = (unquote(source.partition("?")[0]) if source else path).lstrip("/").partition("/")
+        if not name or method not in ("GET", "HEAD", "PUT") or s3._bucket_owner_account(bucket) is None:
+            return answer
+        versioned = "versionId" in ((source or "").partition("?")[2] if source else query)
+        action = "s3:ListBucketVersions" if versioned else "s3:ListBucket"
+        with request_scope(account, get_region()), roles.signed_by_the_service():
+            denied = iam_evaluator.enforce(key, action, "s3", get_region(), f"arn:aws:s3:::{bucket}")
+        return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
+
+    s3.handle_request = handle_request
 
 
 def _limit_delete_objects() -> None:

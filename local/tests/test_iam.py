@@ -94,6 +94,25 @@ def test_the_application_root_key_administers_the_data_account_and_not_the_other
     assert refused(data.put_object, Bucket=application_bucket, Key="a", Body=b"") == "AccessDenied"
 
 
+def test_only_who_may_list_is_told_that_an_object_or_a_version_is_absent(cloud: Cloud) -> None:
+    bucket = cloud.bucket()
+    cloud.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    gone = cloud.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")["VersionId"]
+    cloud.client("s3").delete_object(Bucket=bucket, Key="a", VersionId=gone)
+    read = statement(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], f"arn:aws:s3:::{bucket}/*")
+    blind = cloud.as_role(cloud.role(read), "s3")
+    copy = {"Bucket": bucket, "Key": "b", "CopySource": {"Bucket": bucket, "Key": "a", "VersionId": gone}}
+    assert refused(blind.get_object, Bucket=bucket, Key="a") == "AccessDenied"
+    assert refused(blind.head_object, Bucket=bucket, Key="a") == "403"
+    assert refused(blind.copy_object, **copy) == "AccessDenied"
+    seeing = cloud.as_role(
+        cloud.role(read, statement(["s3:ListBucket", "s3:ListBucketVersions"], f"arn:aws:s3:::{bucket}")), "s3"
+    )
+    assert refused(seeing.get_object, Bucket=bucket, Key="a") == "NoSuchKey"
+    assert refused(seeing.head_object, Bucket=bucket, Key="a") == "404"
+    assert refused(seeing.copy_object, **copy) == "NoSuchVersion"
+
+
 def test_glue_calls_are_checked_on_catalog_database_and_table(cloud: Cloud) -> None:
     glue, name = cloud.client("glue"), cloud.name("db").replace("-", "_")
     glue.create_database(DatabaseInput={"Name": name})
