@@ -137,6 +137,7 @@ def test_generated_files_come_out_as_they_went_in(lake: Lake) -> None:
         bad = {(row["file_id"], row["position"]): row["bytes"] for row in _quarantined(lake, f"d{seed}")}
         assert bad == {place: line for place, line in expected.items() if not is_object(line)}
     assert rescued > 20
+    assert sum(row.rescued for row in outcome.datasets) == rescued
     assert sum(row.records_in for row in outcome.datasets) == sum(
         row.records_out + row.quarantined for row in outcome.datasets
     )

@@ -78,14 +78,17 @@ def ingest(spark: SparkSession, s3: Any, where: Places, files: Sequence[Landed])
     objects = _keep_large(s3, where, files, refused, learned)
     datasets = sorted({file.place for file in files})
 
-    def write(dataset: str) -> None:
-        _write(spark, where, dataset, files, learned, refused.get(dataset, []), objects)
+    def write(dataset: str) -> int:
+        return _write(spark, where, dataset, files, learned, refused.get(dataset, []), objects)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(write, datasets))
+        rescued = dict(zip(datasets, pool.map(write, datasets), strict=True))
     outputs = _outputs(s3, where, datasets)
     outcomes = [_outcome(file, learned.of(file), refused) for file in files]
-    return Outcome(outputs, _balances(s3, where, files, learned, refused, outputs), outcomes)
+    balances = _balances(s3, where, files, learned, refused, outputs)
+    for balance in balances:
+        balance.rescued = rescued[balance.dataset]
+    return Outcome(outputs, balances, outcomes)
 
 
 def _refused(files: Sequence[Landed], learned: Learned) -> dict[str, list[Refused]]:
@@ -130,15 +133,19 @@ def _write(
     learned: Learned,
     refused: Sequence[Refused],
     objects: dict[int, str],
-) -> None:
+) -> int:
+    """Write one dataset's table and quarantine; returns how many rows carry their whole record."""
+    rescued = 0
     readings = learned.readings.get(dataset, [])
     kind = shape.decide(learned.shapes.get(dataset, shape.Shape()))
     if any(map(transform.has_records, readings)):
         logger.info("writing", extra={"dataset": dataset, "run_id": where.run_id, "columns": len(kind.columns)})
-        transform.write(transform.table(spark, readings, kind, files, where.run_id), where.temp_of(dataset))
+        table = transform.table(spark, readings, kind, files, where.run_id)
+        rescued = transform.write_counting(table, where.temp_of(dataset))
     if refused or any(reading.found.bad for reading in readings):
         frame = transform.quarantine(spark, readings, refused, files, objects, where.run_id)
         transform.write(frame, where.quarantine_of(dataset))
+    return rescued
 
 
 def _outputs(s3: Any, where: Places, datasets: Iterable[str]) -> list[Output]:

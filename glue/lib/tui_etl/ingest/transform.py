@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import groupby
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BinaryType,
@@ -182,6 +182,13 @@ def quarantine(
 def write(frame: DataFrame, folder: str) -> None:
     """Write Parquet into a folder that only this run writes to."""
     frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").mode("append").parquet(folder)
+
+
+def write_counting(frame: DataFrame, folder: str) -> int:
+    """Write a dataset's table; how many of its rows carry their whole record in `_rescued`, as counted on the way."""
+    counted = Observation()
+    write(frame.observe(counted, F.count(RESCUED).alias("rescued")), folder)
+    return int(counted.get["rescued"])
 
 
 def pack(spark: SparkSession, tasks: Sequence[Any], weight: Callable[[Any], int], target: int) -> list[list[Any]]:
