@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local.demo.landing import LocalFile, input_files
 from local.demo.running import REPOSITORY
+from tests.unit.test_reference import CASES
 
 # Names that break what handles keys carelessly: URL encoding, shells, globs, Spark's hidden files, mislabelled types.
 HOSTILE_NAMES = [
@@ -46,6 +47,24 @@ def lines(*records: dict[str, object]) -> bytes:
 
 def hostile_files() -> dict[str, bytes]:
     return {f"hostile/{name}": lines({"id": n, "name": name}) for n, name in enumerate(HOSTILE_NAMES)}
+
+
+def awkward_files() -> dict[str, bytes]:
+    """Content, folders and types that are legal and rare, or not legal at all."""
+    broken = {f"broken ones/{name}.json": data for name, (data, _, _) in CASES.items()}
+    return broken | {
+        "secured/no dataset.json": lines({"a": 1}),
+        "___/no dataset either.json": lines({"a": 1}),
+        "Same-Name/a.json": lines({"a": 1}, {"a": 2}),
+        "same_name/a.json": lines({"a": 1}, {"a": 2}, {"a": 3}),
+        "drift/1.jsonl": lines({"a": 1, "b": {"c": 1}}, {"a": "x", "b": [1]}, {"A": 2, "a": 3}),
+        "drift/2.jsonl": lines({"a": {"x": 1}}, {"first name": "j", "_file_id": "mine"}, {}, {"": 1, " ": 2}),
+        "select/from.json": lines({"from": 1, "select": 2, "group": {"by": 1}}),
+        "2026/digits.json": lines({"1": 1, "2": {"3": 4}}),
+        "bookings/unlike its contract.json": lines(
+            {"booking_id": None, "price": "free", "vip": "yes"}, {"booking_id": {"a": 1}, "vip": True}, {"other": 1}
+        ),
+    }
 
 
 def many_files(number: int) -> dict[str, bytes]:
