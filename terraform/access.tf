@@ -12,14 +12,16 @@
 # root, with a condition on the role's ARN.
 
 locals {
+  # Deleting is part of writing: Spark's committers leave files of attempts behind otherwise.
   write_actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
 
   # Before Spark's file system writes to a/b/c/ it looks whether a, a/b or a/b/c is a file. Where it may not look, it fails.
-  raw_temp_ancestors   = [for depth in range(1, length(split("/", var.raw_prefixes.temp))) : join("/", slice(split("/", var.raw_prefixes.temp), 0, depth))]
-  classified_ancestors = [for depth in range(1, length(split("/", var.classified_prefix))) : join("/", slice(split("/", var.classified_prefix), 0, depth))]
-
-  quarantine_ancestors = [for depth in range(1, length(split("/", var.raw_prefixes.quarantine))) : join("/", slice(split("/", var.raw_prefixes.quarantine), 0, depth))]
-  raw_ancestors        = distinct(concat(local.raw_temp_ancestors, local.quarantine_ancestors))
+  ancestors = {
+    for name, prefix in { temp = var.raw_prefixes.temp, quarantine = var.raw_prefixes.quarantine, classified = var.classified_prefix } :
+    name => [for depth in range(1, length(split("/", prefix))) : join("/", slice(split("/", prefix), 0, depth))]
+  }
+  raw_ancestors        = sort(distinct(concat(local.ancestors.temp, local.ancestors.quarantine)))
+  classified_ancestors = local.ancestors.classified
 
   data_grants = {
     # Glue 1
@@ -44,11 +46,18 @@ locals {
       objects = values(var.raw_prefixes)
       keys    = local.raw_ancestors
     }
+    IngestStageCopies = {
+      # Staging is left to its lifecycle rule: nobody deletes there.
+      role    = "ingest"
+      bucket  = "raw"
+      actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+      objects = [var.raw_prefixes.staging]
+    }
     IngestWriteRaw = {
       role    = "ingest"
       bucket  = "raw"
       actions = local.write_actions
-      objects = values(var.raw_prefixes)
+      objects = [var.raw_prefixes.temp, var.raw_prefixes.quarantine]
     }
     IngestListRaw = {
       role    = "ingest"

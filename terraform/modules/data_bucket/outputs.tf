@@ -24,6 +24,17 @@ output "lifecycle_rules" {
   }
 }
 
+output "retention" {
+  description = "What goes by itself in the whole bucket."
+  value = one([
+    for rule in aws_s3_bucket_lifecycle_configuration.this.rule : {
+      noncurrent_version_days = one(rule.noncurrent_version_expiration[*].noncurrent_days)
+      aborted_upload_days     = one(rule.abort_incomplete_multipart_upload[*].days_after_initiation)
+      expired_delete_markers  = one(rule.expiration[*].expired_object_delete_marker)
+    } if rule.id == "versions-and-uploads"
+  ])
+}
+
 output "settings" {
   description = "What protects the bucket, as configured."
   value = {

@@ -1,0 +1,328 @@
+# What a plan refuses: values that would fail on AWS, or do harm there. A plan takes seconds, so that each run offers
+# many at once; all the variables named at its end must object, and a variable with several rules is in several runs.
+
+provider "aws" {
+  alias                       = "data"
+  region                      = "us-east-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+provider "aws" {
+  alias                       = "application"
+  region                      = "us-east-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  environment            = "dev"
+  data_account_id        = "111111111111"
+  application_account_id = "222222222222"
+  lambda_package_dir     = "tests/packages"
+  glue_package_dir       = "tests/packages"
+  servicenow_credentials = {
+    url      = "https://example.service-now.com"
+    username = "pipeline"
+    password = "not a real one"
+  }
+}
+
+run "first_round" {
+  command = plan
+
+  variables {
+    # a region that is none
+    region = "Frankfurt"
+
+    # a partition that is none
+    partition = "azure"
+
+    # an application account with letters
+    application_account_id = "22222222222x"
+
+    # deploy roles that are none
+    data_deploy_role_arn        = "deploy"
+    application_deploy_role_arn = "deploy"
+    permissions_boundary_arn    = "boundary"
+
+    # a batch of more than ten without a window
+    landing_batch_size           = 11
+    landing_batch_window_seconds = 0
+
+    # a poller that is alone
+    landing_max_concurrency = 1
+
+    # few deliveries
+    landing_max_receive_count = 4
+
+    # dead letters that die first
+    queue_retention_days = { landing = 14, dead_letter = 14 }
+
+    # an architecture that is none
+    lambda_architecture = "arm"
+    log_level           = "verbose"
+
+    # retries beyond what aws does
+    event_retry    = { target_max_attempts = 186, target_max_age_seconds = 59, lambda_max_attempts = 3, lambda_max_age_seconds = 59 }
+    schedule_retry = { max_attempts = 186, max_age_seconds = 59 }
+
+    # an old glue
+    glue_version = "4.0"
+
+    # a job of one worker
+    job_settings = { ingest = { workers = 1 } }
+
+    # a run without files
+    ingest_max_files = 0
+
+    # a spark setting with a blank
+    spark_conf = { "spark.app.name" = "a b" }
+
+    # a weekday that is none
+    classify_schedule = { weekday = "Friday" }
+
+    # a reconcile that sleeps
+    reconcile_interval_minutes = 61
+    reconcile_lookback_hours   = 0
+    reconcile_listing_pages    = 0
+
+    # a bucket name that is none
+    bucket_names = { raw = "Raw_{env}" }
+
+    # names that are too long for their roles
+    function_names = { reconcile = "reconcile-0123456789-0123456789-0123456789-0123456789-{env}-xy" }
+    job_names      = { ingest = "a b" }
+
+    # other names that are none
+    queue_names    = { landing = "a.fifo" }
+    topic_names    = { alerts = "a b" }
+    database_names = { legacy = "tui-legacy" }
+    names          = { ledger = "" }
+
+    # prefixes without a slash
+    landing_prefix    = "tui/legacy"
+    classified_prefix = "/tui/"
+    raw_prefixes      = { temp = "tmp" }
+
+    # lifetimes that lose work
+    staging_retention_days            = 0
+    temp_retention_days               = 29
+    quarantine_retention_days         = 6
+    landing_retention_days            = 29
+    classified_retention_days         = 1
+    noncurrent_version_retention_days = 6
+    aborted_upload_retention_days     = 0
+    athena_results_retention_days     = 0
+
+    # a prod that can be wiped
+    environment                = "prod"
+    buckets_force_destroy      = true
+    ledger_deletion_protection = false
+
+    # a retention that cloudwatch does not know
+    log_retention_days          = 31
+    kms_deletion_window_days    = 6
+    secret_recovery_window_days = 3
+
+    # addresses that are none
+    notification_emails = ["etl at example.com"]
+    alert_emails        = ["@"]
+
+    # credentials for plain http
+    servicenow_credentials = { url = "http://example.service-now.com", username = "u", password = "p" }
+
+    # alarms out of bounds
+    alarm_period_seconds           = 90
+    landing_age_alarm_seconds      = 60
+    reconcile_absence_intervals    = 1
+    servicenow_credentials_version = 0
+
+    # readers that are none
+    legacy_reader_principal_arns  = ["analyst"]
+    secured_reader_principal_arns = ["*"]
+    reader_session_hours          = 13
+    athena_scan_limit_mb          = 9
+  }
+
+  expect_failures = [
+    var.region,
+    var.partition,
+    var.application_account_id,
+    var.data_deploy_role_arn,
+    var.application_deploy_role_arn,
+    var.permissions_boundary_arn,
+    var.landing_batch_window_seconds,
+    var.landing_max_concurrency,
+    var.landing_max_receive_count,
+    var.queue_retention_days,
+    var.lambda_architecture,
+    var.log_level,
+    var.event_retry,
+    var.schedule_retry,
+    var.glue_version,
+    var.job_settings,
+    var.ingest_max_files,
+    var.spark_conf,
+    var.classify_schedule,
+    var.reconcile_interval_minutes,
+    var.reconcile_lookback_hours,
+    var.reconcile_listing_pages,
+    var.bucket_names,
+    var.function_names,
+    var.job_names,
+    var.queue_names,
+    var.topic_names,
+    var.database_names,
+    var.names,
+    var.landing_prefix,
+    var.classified_prefix,
+    var.raw_prefixes,
+    var.staging_retention_days,
+    var.temp_retention_days,
+    var.quarantine_retention_days,
+    var.landing_retention_days,
+    var.classified_retention_days,
+    var.noncurrent_version_retention_days,
+    var.aborted_upload_retention_days,
+    var.athena_results_retention_days,
+    var.buckets_force_destroy,
+    var.ledger_deletion_protection,
+    var.log_retention_days,
+    var.kms_deletion_window_days,
+    var.secret_recovery_window_days,
+    var.notification_emails,
+    var.alert_emails,
+    var.servicenow_credentials,
+    var.alarm_period_seconds,
+    var.landing_age_alarm_seconds,
+    var.reconcile_absence_intervals,
+    var.servicenow_credentials_version,
+    var.legacy_reader_principal_arns,
+    var.secured_reader_principal_arns,
+    var.reader_session_hours,
+    var.athena_scan_limit_mb,
+  ]
+}
+
+run "second_round" {
+  command = plan
+
+  variables {
+    # one account for both
+    application_account_id = "111111111111"
+
+    # a window of more than five minutes
+    landing_batch_window_seconds = 301
+
+    # a job on a python shell worker
+    job_settings = { ingest = { worker_type = "Standard" } }
+
+    # a time that is none
+    classify_schedule = { time = "24:00" }
+
+    # two buckets of one name
+    bucket_names = { raw = "grp2-landing-{env}" }
+
+    # temp below staging
+    raw_prefixes = { temp = "tui/legacy/staging/temp/" }
+
+    # credentials with a path
+    servicenow_credentials = { url = "https://example.service-now.com/api", username = "u", password = "p" }
+  }
+
+  expect_failures = [
+    var.application_account_id,
+    var.landing_batch_window_seconds,
+    var.job_settings,
+    var.classify_schedule,
+    var.bucket_names,
+    var.raw_prefixes,
+    var.servicenow_credentials,
+  ]
+}
+
+run "third_round" {
+  command = plan
+
+  variables {
+    # a visibility timeout that is too short
+    landing_visibility_timeout_seconds = 419
+    landing_batch_window_seconds       = 60
+
+    # a job without a timeout
+    job_settings = { ingest = { timeout_minutes = 0 } }
+
+    # a time zone that is an offset
+    classify_schedule = { timezone = "+01:00" }
+  }
+
+  expect_failures = [
+    var.landing_visibility_timeout_seconds,
+    var.job_settings,
+    var.classify_schedule,
+  ]
+}
+
+run "fourth_round" {
+  command = plan
+
+  variables {
+    # two runs that write tables
+    job_settings = { conform = { max_concurrent_runs = 2 } }
+  }
+
+  expect_failures = [
+    var.job_settings,
+  ]
+}
+
+run "fifth_round" {
+  command = plan
+
+  variables {
+    # These are what the rules of others are measured by, and so silence them.
+    # an environment that is none
+    environment = "staging"
+
+    # a data account without twelve digits
+    data_account_id = "11111111111"
+
+    # a batch that is too large
+    landing_batch_size = 10001
+
+    # a function that never ends
+    function_settings = { reconcile = { timeout_seconds = 901 } }
+  }
+
+  expect_failures = [
+    var.environment,
+    var.data_account_id,
+    var.landing_batch_size,
+    var.function_settings,
+  ]
+}
+
+run "sixth_round" {
+  command = plan
+
+  variables {
+    # These are what the rules of others are measured by, and so silence them.
+    # an empty batch
+    landing_batch_size = 0
+
+    # a function without memory
+    function_settings = { reconcile = { memory_mb = 64 } }
+  }
+
+  expect_failures = [
+    var.landing_batch_size,
+    var.function_settings,
+  ]
+}
