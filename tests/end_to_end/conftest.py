@@ -33,6 +33,12 @@ class Watched(Pipeline):
     def friday(self) -> None:
         run_local(self.instance, "fire", self.outputs["schedule"])
 
+    def tick(self) -> None:
+        """What the clock does every five minutes."""
+        function = self.outputs["functions"]["reconcile"]
+        event = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+        self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+
     def settle(self, missing: Any, what: str, seconds: float = PATIENCE_SECONDS) -> Snapshot:
         """The first snapshot in which nothing is missing."""
         problems: list[str] = []

@@ -24,7 +24,12 @@ def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipelin
     assert pipeline.journal("incidents") == tickets
 
     pipeline.service_desk("ok")
-    until(lambda: len(pipeline.journal("incidents")) > len(tickets), PATIENCE_SECONDS, "ticket for the failed run")
+
+    def ticket_after_a_tick() -> bool:
+        pipeline.tick()
+        return len(pipeline.journal("incidents")) > len(tickets)
+
+    until(ticket_after_a_tick, PATIENCE_SECONDS, "ticket for the failed run", interval_seconds=5)
     snapshot = pipeline.settle(conditions.not_quiet, "quiet after the failure")
     [failed] = conditions.failed_runs(snapshot)
     [ticket] = pipeline.journal("incidents")[len(tickets) :]
