@@ -19,6 +19,7 @@ from local.emulator import (
     functions,
     glue,
     iam,
+    keys,
     polling,
     s3,
     schedules,
@@ -32,6 +33,7 @@ def install(instance: Instance) -> None:
     """Puts every patch in place; each module says what the emulator does and what AWS does."""
     folder = instance.folder
     iam.install(Journal(folder / "iam.jsonl"))
+    keys.install()
     s3.install()
     sns.install(Journal(folder / "notifications.jsonl"))
     events.install()

@@ -9,7 +9,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import request_scope
 from ministack.services import sqs
 
-from local.emulator import roles
+from local.emulator import keys, roles
 from local.settings import REGION
 
 
@@ -28,6 +28,8 @@ def send_as_service(queue_arn: str, body: str, attributes: dict[str, str], servi
     policy = queue["attributes"].get("Policy")
     if not admits(policy, service, "sqs:SendMessage", queue_arn, source_arn, account):
         raise NotDelivered("NO_PERMISSIONS", f"the policy of {queue_arn} does not admit {service} for {source_arn}")
+    if not keys.admits_service(queue_arn, service, source_arn, account):
+        raise NotDelivered("NO_PERMISSIONS", f"the key of {queue_arn} does not admit {service} for {source_arn}")
     _send(queue_arn, body, attributes)
 
 
