@@ -166,8 +166,8 @@ data "aws_iam_policy_document" "copy_prefix" {
   }
 
   statement {
-    sid       = "WriteIntake"
-    actions   = ["dynamodb:PutItem"]
+    sid       = "TakeIn"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem"]
     resources = [local.ledger_arn]
   }
 

@@ -2,8 +2,10 @@ environment            = "dev"
 region                 = "us-east-1"
 data_account_id        = "111111111111"
 application_account_id = "222222222222"
-data_profile           = "data"
-application_profile    = "application"
+
+# Developers deploy from their own machines, with two profiles of their AWS configuration.
+data_profile        = "data"
+application_profile = "application"
 
 classify_schedule = {
   weekday  = "FRI"

@@ -3,6 +3,10 @@ region                 = "us-east-1"
 data_account_id        = "333333333333"
 application_account_id = "444444444444"
 
+# The pipeline's runner comes in through these.
+data_deploy_role_arn        = "arn:aws:iam::333333333333:role/tui-etl-deploy"
+application_deploy_role_arn = "arn:aws:iam::444444444444:role/tui-etl-deploy"
+
 classify_schedule = {
   weekday  = "FRI"
   time     = "12:00"

@@ -209,7 +209,7 @@ run "roles" {
         for statement in jsondecode(module.copy_prefix.policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
       ])))
       }) == jsonencode({
-      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                     = "dynamodb:PutItem"
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                     = "dynamodb:BatchGetItem dynamodb:PutItem"
       "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                      = "glue:StartJobRun"
       "arn:aws:kms:us-east-1:222222222222:key/application"                                    = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                      = "kms:Decrypt kms:GenerateDataKey"
