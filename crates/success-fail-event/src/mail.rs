@@ -1,0 +1,359 @@
+//! The mail about a run that ended well.
+
+use pipeline::protocol::Stage;
+
+use crate::report::{Dataset, Report};
+use crate::words::{count, counted, duration, moment, run_link, subject, table};
+use crate::{About, title};
+
+/// So many quarantined files are named; the report names all.
+const FILES_NAMED: usize = 10;
+/// So many datasets get a line of their own.
+const DATASETS_SHOWN: usize = 100;
+
+/// The report's name for files that lie directly under the prefix.
+const NO_DATASET: &str = "_none";
+
+/// What SNS sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// At most 100 characters of ASCII.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+/// A column of the table: its heading and what it shows.
+type Column = (&'static str, fn(&Dataset) -> u64);
+
+const FILES: Column = ("files", |dataset| dataset.files);
+const ROWS_IN: Column = ("rows in", |dataset| dataset.records_in);
+const ROWS_OUT: Column = ("rows out", |dataset| dataset.records_out);
+const LEGACY: Column = ("legacy", |dataset| dataset.legacy);
+const SECURED: Column = ("secured", |dataset| dataset.secured);
+const SUPERSEDED: Column = ("superseded", |dataset| dataset.superseded);
+const QUARANTINED: Column = ("quarantined", |dataset| dataset.quarantined);
+
+fn columns(stage: Stage) -> &'static [Column] {
+    match stage {
+        Stage::Ingest => &[FILES, ROWS_IN, ROWS_OUT, QUARANTINED],
+        Stage::Classify => &[ROWS_IN, LEGACY, SECURED, QUARANTINED],
+        Stage::Conform => &[ROWS_IN, ROWS_OUT, SUPERSEDED, QUARANTINED],
+    }
+}
+
+/// The mail for a committed run. Without a report (`None`) the mail goes out all the same: that the
+/// run succeeded is known from the ledger.
+#[must_use]
+pub fn success(about: &About<'_>, report: Option<&Report>) -> Message {
+    let title = title(about.stage);
+    let mut parts = vec![format!("{title} succeeded: its work is committed.\n")];
+    parts.extend(report.and_then(quarantine));
+    parts.push(facts(about, report.map(|report| report.seconds)));
+    parts.push(match report {
+        Some(report) => rows(about.stage, report),
+        None => "Its report could not be read, so there are no numbers here.\n".to_owned(),
+    });
+    parts.push(links(about));
+    Message {
+        subject: subject(&format!(
+            "[{}] {title} OK{}",
+            about.environment,
+            report.map(summary).unwrap_or_default()
+        )),
+        body: parts.join("\n"),
+    }
+}
+
+/// The mail for a classify run that had nothing to do.
+#[must_use]
+pub fn nothing_to_classify(about: &About<'_>) -> Message {
+    let title = title(about.stage);
+    let body = [
+        format!(
+            "{title} found nothing to classify: no ingest run has committed anything since the last time.\n"
+        ),
+        facts(about, None),
+        links(about),
+    ];
+    Message {
+        subject: subject(&format!(
+            "[{}] {title}: nothing to classify",
+            about.environment
+        )),
+        body: body.join("\n"),
+    }
+}
+
+/// The end of the subject: what most readers want to know.
+fn summary(report: &Report) -> String {
+    let quarantined = match report.total(QUARANTINED.1) {
+        0 => String::new(),
+        rows => format!(", {} QUARANTINED", count(rows)),
+    };
+    format!(
+        ": {} in {}{quarantined}",
+        counted(report.total(ROWS_OUT.1), "row"),
+        counted(report.datasets.len() as u64, "dataset")
+    )
+}
+
+/// The paragraph that must not be overlooked, if there is a reason for it.
+fn quarantine(report: &Report) -> Option<String> {
+    let rows = report.total(QUARANTINED.1);
+    if rows == 0 {
+        return None;
+    }
+    let mut text = format!(
+        "*** {} in quarantine. Nothing is lost, but somebody should look why.\n",
+        counted(rows, "row")
+    );
+    let bad = || report.files.iter().filter(|file| file.quarantined > 0);
+    for file in bad().take(FILES_NAMED) {
+        text.push_str(&format!(
+            "***   {}: {}\n",
+            file.file_id,
+            counted(file.quarantined, "row")
+        ));
+    }
+    let more = bad().count().saturating_sub(FILES_NAMED);
+    if more > 0 {
+        text.push_str(&format!(
+            "***   and {}\n",
+            counted(more as u64, "more file")
+        ));
+    }
+    Some(text)
+}
+
+fn facts(about: &About<'_>, seconds: Option<f64>) -> String {
+    let run = about.run;
+    let mut facts = vec![
+        ("job", about.change.job.clone()),
+        ("run", about.change.run_id.clone()),
+        (
+            "started by",
+            run.started_by
+                .clone()
+                .unwrap_or_else(|| "unknown".to_owned()),
+        ),
+    ];
+    facts.extend(run.started_at.map(|at| ("started", moment(at))));
+    facts.extend(seconds.map(|seconds| ("duration", duration(seconds))));
+    facts
+        .into_iter()
+        .map(|(name, value)| format!("  {name:<10}  {value}\n"))
+        .collect()
+}
+
+fn rows(stage: Stage, report: &Report) -> String {
+    let columns = columns(stage);
+    let line = |name: String, value: &dyn Fn(&Column) -> u64| {
+        let mut cells = vec![name];
+        cells.extend(columns.iter().map(|column| count(value(column))));
+        cells
+    };
+    let mut lines = vec![
+        std::iter::once("dataset")
+            .chain(columns.iter().map(|(heading, _)| *heading))
+            .map(str::to_owned)
+            .collect(),
+    ];
+    for dataset in report.datasets.iter().take(DATASETS_SHOWN) {
+        let name = match dataset.dataset.as_deref() {
+            None | Some(NO_DATASET) => "(no dataset)".to_owned(),
+            Some(name) => name.to_owned(),
+        };
+        lines.push(line(name, &|column| column.1(dataset)));
+    }
+    let more = report.datasets.len().saturating_sub(DATASETS_SHOWN);
+    if more > 0 {
+        lines.push(vec![format!("({} more)", count(more as u64))]);
+    }
+    if report.datasets.len() > 1 {
+        lines.push(line("total".to_owned(), &|column| report.total(column.1)));
+    }
+    table(&lines)
+}
+
+fn links(about: &About<'_>) -> String {
+    let link = run_link(about.region, &about.change.job, &about.change.run_id);
+    let report = about
+        .run
+        .report
+        .as_ref()
+        .map(|report| format!("Report: {report}\n"))
+        .unwrap_or_default();
+    format!("Run:    {link}\n{report}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::File;
+    use crate::sample::{about, change, run};
+
+    fn dataset(name: &str, rows: u64, quarantined: u64) -> Dataset {
+        Dataset {
+            dataset: Some(name.to_owned()),
+            files: 2,
+            records_in: rows + quarantined,
+            records_out: rows,
+            quarantined,
+            legacy: rows - 1,
+            secured: 1,
+            ..Dataset::default()
+        }
+    }
+
+    fn report(datasets: Vec<Dataset>) -> Report {
+        Report {
+            run_id: "jr_1".to_owned(),
+            seconds: 192.4,
+            datasets,
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_mail_of_success_reads_like_this() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Classify));
+        let report = report(vec![
+            dataset("bookings", 1_234_567, 2),
+            dataset("crew_payroll", 8, 0),
+        ]);
+        let message = success(&about(&change, &run), Some(&report));
+        assert_eq!(
+            message.subject,
+            "[dev] Glue 2 (classify) OK: 1,234,575 rows in 2 datasets, 2 QUARANTINED"
+        );
+        assert_eq!(
+            message.body,
+            "\
+Glue 2 (classify) succeeded: its work is committed.
+
+*** 2 rows in quarantine. Nothing is lost, but somebody should look why.
+
+  job         glue-x-dev
+  run         jr_1
+  started by  schedule 2025-11-21T11:00:00Z
+  started     2025-11-21 11:00:03 UTC
+  duration    3 min 12 s
+
+  dataset         rows in     legacy  secured  quarantined
+  bookings      1,234,569  1,234,566        1            2
+  crew_payroll          8          7        1            0
+  total         1,234,577  1,234,573        2            2
+
+Run:    https://us-east-1.console.aws.amazon.com/gluestudio/home?region=us-east-1#/job/glue-x-dev/run/jr_1
+Report: s3://state/reports/r.json
+"
+        );
+    }
+
+    #[test]
+    fn each_stage_shows_the_numbers_that_it_knows() {
+        for (stage, headings) in [
+            (Stage::Ingest, "files rows in rows out quarantined"),
+            (Stage::Classify, "rows in legacy secured quarantined"),
+            (Stage::Conform, "rows in rows out superseded quarantined"),
+        ] {
+            let (change, run) = (change("SUCCEEDED", ""), run(stage));
+            let message = success(
+                &about(&change, &run),
+                Some(&report(vec![dataset("a", 1, 0)])),
+            );
+            let line = message
+                .body
+                .lines()
+                .find(|line| line.contains("dataset "))
+                .unwrap();
+            let words: Vec<_> = line.split_whitespace().skip(1).collect();
+            assert_eq!(words.join(" "), headings);
+            assert!(
+                !message.body.contains("total"),
+                "one dataset needs no total"
+            );
+            assert!(!message.body.contains("***") && !message.subject.contains("QUARANTINED"));
+        }
+    }
+
+    #[test]
+    fn quarantined_files_are_named_up_to_a_limit() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Ingest));
+        let mut report = report(vec![dataset("a", 1, 12)]);
+        report.files = (0..12)
+            .map(|n| File {
+                file_id: format!("b/k{n}#v"),
+                quarantined: 1,
+            })
+            .collect();
+        report.files.push(File {
+            file_id: "b/good#v".to_owned(),
+            quarantined: 0,
+        });
+        let body = success(&about(&change, &run), Some(&report)).body;
+        assert!(
+            body.contains("***   b/k9#v: 1 row\n***   and 2 more files\n"),
+            "{body}"
+        );
+        assert!(!body.contains("k10") && !body.contains("good"), "{body}");
+    }
+
+    #[test]
+    fn very_many_datasets_are_summed_up() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Ingest));
+        let datasets = (0..105).map(|n| dataset(&format!("d{n}"), 1, 0)).collect();
+        let body = success(&about(&change, &run), Some(&report(datasets))).body;
+        assert!(
+            body.contains("  d99 ") && !body.contains("  d100 "),
+            "{body}"
+        );
+        assert!(body.contains("(5 more)"), "{body}");
+        let total = body.lines().find(|line| line.contains("total")).unwrap();
+        assert_eq!(
+            total.split_whitespace().collect::<Vec<_>>(),
+            ["total", "210", "105", "105", "0"]
+        );
+    }
+
+    #[test]
+    fn files_without_a_dataset_are_called_that() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Ingest));
+        for name in [None, Some("_none".to_owned())] {
+            let row = Dataset {
+                dataset: name,
+                ..dataset("", 1, 0)
+            };
+            let body = success(&about(&change, &run), Some(&report(vec![row]))).body;
+            assert!(body.contains("  (no dataset)  "), "{body}");
+        }
+    }
+
+    #[test]
+    fn without_a_report_the_mail_says_so() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Conform));
+        let message = success(&about(&change, &run), None);
+        assert_eq!(message.subject, "[dev] Glue 3 (conform) OK");
+        assert!(
+            message.body.contains("report could not be read"),
+            "{}",
+            message.body
+        );
+    }
+
+    #[test]
+    fn a_week_without_work_is_told_in_words() {
+        let (change, run) = (change("SUCCEEDED", ""), run(Stage::Classify));
+        let message = nothing_to_classify(&about(&change, &run));
+        assert_eq!(
+            message.subject,
+            "[dev] Glue 2 (classify): nothing to classify"
+        );
+        assert!(
+            message.body.contains("schedule 2025-11-21T11:00:00Z"),
+            "{}",
+            message.body
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! Wires `success-fail-event`: the environment and the clients are read once, at the cold start.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use success_fail_event::{Clients, Config, handler};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::telemetry::init();
+    let config = &Config::from_env()?;
+    let clients = &Clients::new(&pipeline::clients::sdk_config().await, config)?;
+    run(service_fn(async |event: LambdaEvent<Value>| {
+        // The runtime logs and reports what it is given: the error with all its causes.
+        handler(config, clients, &event.payload)
+            .await
+            .map_err(|error| format!("{error:#}"))
+    }))
+    .await
+}

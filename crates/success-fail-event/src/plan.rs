@@ -1,0 +1,189 @@
+//! Who is to be told what about a run that ended. No I/O, no clock.
+
+use pipeline::ledger::RunItem;
+use pipeline::protocol::{RunState, Stage, VoidReason};
+use pipeline::state_change::GlueState;
+
+/// What is to be told about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing: the run goes on, or it was told before.
+    Nothing(&'static str),
+    /// Nobody needs to know, but it is settled: the run ended well and had found nothing to do.
+    Quietly,
+    /// A mail: there was nothing to classify this week.
+    NothingToClassify,
+    /// A mail: the run committed.
+    Success,
+    /// An incident.
+    Incident(Fault),
+}
+
+/// In which way a run went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It had committed, and then failed: its work counts all the same.
+    AfterCommit,
+    /// It ended without having committed.
+    NotCommitted,
+    /// It never got as far as to write its ledger item.
+    NeverStarted,
+}
+
+/// Decides what is to be told, given what Glue says and what the ledger knows.
+#[must_use]
+pub fn plan(stage: Stage, state: &GlueState, run: Option<&RunItem>) -> Telling {
+    if !state.has_ended() {
+        return Telling::Nothing("the run has not ended");
+    }
+    let Some(run) = run else {
+        return Telling::Incident(Fault::NeverStarted);
+    };
+    if run.told_at.is_some() {
+        return Telling::Nothing("it was told before");
+    }
+    let succeeded = *state == GlueState::Succeeded;
+    match (run.state, run.reason) {
+        (RunState::Committed, _) if succeeded => Telling::Success,
+        (RunState::Committed, _) => Telling::Incident(Fault::AfterCommit),
+        (RunState::Void, Some(VoidReason::Empty)) if succeeded && stage == Stage::Classify => {
+            Telling::NothingToClassify
+        }
+        (RunState::Void, Some(VoidReason::Empty)) if succeeded => Telling::Quietly,
+        (RunState::Void, Some(VoidReason::NeverStarted)) => Telling::Incident(Fault::NeverStarted),
+        _ => Telling::Incident(Fault::NotCommitted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn run(state: RunState, reason: Option<VoidReason>) -> RunItem {
+        RunItem {
+            stage: Stage::Ingest,
+            run_id: "jr".to_owned(),
+            job: "glue".to_owned(),
+            state,
+            reason,
+            started_by: None,
+            started_at: None,
+            committed_at: None,
+            manifest: None,
+            report: None,
+            counts: BTreeMap::new(),
+            assigned_to: None,
+            cleaned_at: None,
+            telling_at: None,
+            alerted_at: None,
+            told_at: None,
+        }
+    }
+
+    #[test]
+    fn only_committed_is_success_and_whatever_else_ended_is_an_incident() {
+        use Fault::{AfterCommit, NeverStarted, NotCommitted};
+        use Telling::{Incident, NothingToClassify, Quietly, Success};
+        let committed = || Some(run(RunState::Committed, None));
+        let started = || Some(run(RunState::Started, None));
+        let void = |reason| Some(run(RunState::Void, Some(reason)));
+        let cases = [
+            (Stage::Ingest, "SUCCEEDED", committed(), Success),
+            (Stage::Classify, "SUCCEEDED", committed(), Success),
+            (Stage::Conform, "SUCCEEDED", committed(), Success),
+            (Stage::Ingest, "FAILED", committed(), Incident(AfterCommit)),
+            (Stage::Ingest, "TIMEOUT", committed(), Incident(AfterCommit)),
+            (
+                Stage::Ingest,
+                "SUCCEEDED",
+                started(),
+                Incident(NotCommitted),
+            ),
+            (Stage::Ingest, "FAILED", started(), Incident(NotCommitted)),
+            (
+                Stage::Ingest,
+                "STOPPED",
+                void(VoidReason::Ended),
+                Incident(NotCommitted),
+            ),
+            (
+                Stage::Ingest,
+                "SUCCEEDED",
+                void(VoidReason::Ended),
+                Incident(NotCommitted),
+            ),
+            (
+                Stage::Ingest,
+                "FAILED",
+                void(VoidReason::Empty),
+                Incident(NotCommitted),
+            ),
+            (
+                Stage::Ingest,
+                "ERROR",
+                void(VoidReason::NeverStarted),
+                Incident(NeverStarted),
+            ),
+            (Stage::Ingest, "EXPIRED", None, Incident(NeverStarted)),
+            (Stage::Ingest, "SUCCEEDED", None, Incident(NeverStarted)),
+            (Stage::Ingest, "SUCCEEDED", void(VoidReason::Empty), Quietly),
+            (
+                Stage::Classify,
+                "SUCCEEDED",
+                void(VoidReason::Empty),
+                NothingToClassify,
+            ),
+            (
+                Stage::Conform,
+                "SUCCEEDED",
+                void(VoidReason::Empty),
+                Quietly,
+            ),
+        ];
+        for (stage, state, run, telling) in cases {
+            assert_eq!(
+                plan(stage, &GlueState::of(state), run.as_ref()),
+                telling,
+                "{stage} {state} {run:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_void_run_without_a_known_reason_is_no_success() {
+        let telling = plan(
+            Stage::Ingest,
+            &GlueState::Succeeded,
+            Some(&run(RunState::Void, None)),
+        );
+        assert_eq!(telling, Telling::Incident(Fault::NotCommitted));
+    }
+
+    #[test]
+    fn a_run_is_told_once_and_not_before_it_ends() {
+        let told = RunItem {
+            told_at: Some(Timestamp::UNIX_EPOCH),
+            ..run(RunState::Void, None)
+        };
+        assert!(matches!(
+            plan(Stage::Ingest, &GlueState::of("FAILED"), Some(&told)),
+            Telling::Nothing(_)
+        ));
+        for state in [
+            "STARTING",
+            "RUNNING",
+            "STOPPING",
+            "WAITING",
+            "SOMETHING_NEW",
+        ] {
+            for run in [None, Some(run(RunState::Started, None))] {
+                let telling = plan(Stage::Ingest, &GlueState::of(state), run.as_ref());
+                assert!(matches!(telling, Telling::Nothing(_)), "{state}");
+            }
+        }
+    }
+}
