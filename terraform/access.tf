@@ -351,20 +351,27 @@ data "aws_iam_policy_document" "data_bucket" {
   }
 }
 
-# What each role uses the application account's own keys for.
+# What each role uses the application account's own keys for: the services that read, write (S3 only: DynamoDB makes
+# the data key of a table itself) or send in its name.
 locals {
   key_uses = {
-    copy_prefix          = { application = ["dynamodb"], messaging = ["sqs"] }
-    clean_prefix         = { application = ["dynamodb", "s3"], messaging = ["sqs"] }
-    optimization_trigger = { application = ["dynamodb"], messaging = ["sqs"] }
-    success_fail_event   = { application = ["dynamodb", "s3", "secretsmanager"], messaging = ["sqs", "sns"] }
-    reconcile            = { application = ["dynamodb"], messaging = ["sqs"] }
-    ingest               = { application = ["dynamodb", "s3"], messaging = [] }
-    classify             = { application = ["dynamodb", "s3"], messaging = [] }
-    conform              = { application = ["dynamodb", "s3"], messaging = [] }
-    legacy_reader        = { application = ["s3"], messaging = [] }
-    secured_reader       = { application = ["s3"], messaging = [] }
-    schedule             = { application = [], messaging = ["sqs"] }
+    copy_prefix          = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
+    clean_prefix         = { reads = ["dynamodb", "s3"], writes = [], sends = ["sqs"] }
+    optimization_trigger = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
+    success_fail_event   = { reads = ["dynamodb", "s3", "secretsmanager"], writes = [], sends = ["sqs", "sns"] }
+    reconcile            = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
+    ingest               = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
+    classify             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
+    conform              = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
+    legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
+    secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
+    schedule             = { reads = [], writes = [], sends = ["sqs"] }
+  }
+
+  key_statements = {
+    ReadWithApplicationKey  = { use = "reads", key = "application", actions = ["kms:Decrypt"] }
+    WriteWithApplicationKey = { use = "writes", key = "application", actions = ["kms:GenerateDataKey"] }
+    SendWithMessagingKey    = { use = "sends", key = "messaging", actions = ["kms:Decrypt", "kms:GenerateDataKey"] }
   }
 }
 
@@ -373,31 +380,16 @@ data "aws_iam_policy_document" "key_use" {
   for_each = local.key_uses
 
   dynamic "statement" {
-    for_each = length(each.value.application) == 0 ? [] : [each.value.application]
+    for_each = { for sid, statement in local.key_statements : sid => statement if length(each.value[statement.use]) > 0 }
     content {
-      sid       = "UseApplicationKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [local.key_arns.application]
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = [local.key_arns[statement.value.key]]
 
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [for service in statement.value : "${service}.${var.region}.amazonaws.com"]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(each.value.messaging) == 0 ? [] : [each.value.messaging]
-    content {
-      sid       = "UseMessagingKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [local.key_arns.messaging]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = [for service in statement.value : "${service}.${var.region}.amazonaws.com"]
+        values   = [for service in each.value[statement.value.use] : "${service}.${var.region}.amazonaws.com"]
       }
     }
   }

@@ -211,7 +211,7 @@ run "roles" {
       }) == jsonencode({
       "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                     = "dynamodb:BatchGetItem dynamodb:PutItem"
       "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                      = "glue:StartJobRun"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                                    = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                    = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                      = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-copyprefix-lambda-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:sqs:us-east-1:222222222222:tui-landing-dev"                                    = "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage"
@@ -227,12 +227,12 @@ run "roles" {
   assert {
     # Under which conditions copy-prefix may do it.
     condition = jsonencode({ for statement in jsondecode(module.copy_prefix.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com"
         }
       }
-      UseMessagingKey = {
+      SendWithMessagingKey = {
         StringEquals = {
           "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
         }
@@ -249,7 +249,7 @@ run "roles" {
       ])))
       }) == jsonencode({
       "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                      = "dynamodb:GetItem dynamodb:UpdateItem"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                                     = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                     = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                       = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-cleanprefix-lambda-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=1/*"                                = "s3:GetObject"
@@ -267,12 +267,12 @@ run "roles" {
   assert {
     # Under which conditions clean-prefix may do it.
     condition = jsonencode({ for statement in jsondecode(module.clean_prefix.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
         }
       }
-      UseMessagingKey = {
+      SendWithMessagingKey = {
         StringEquals = {
           "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
         }
@@ -290,7 +290,7 @@ run "roles" {
       }) == jsonencode({
       "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                                        = "dynamodb:GetItem"
       "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"                               = "glue:StartJobRun"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                                                       = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                                       = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                                         = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-glue-optimization-job-trigger-lambda-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                                                    = "sqs:SendMessage"
@@ -305,12 +305,12 @@ run "roles" {
   assert {
     # Under which conditions optimization-trigger may do it.
     condition = jsonencode({ for statement in jsondecode(module.optimization_trigger.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com"
         }
       }
-      UseMessagingKey = {
+      SendWithMessagingKey = {
         StringEquals = {
           "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
         }
@@ -327,7 +327,7 @@ run "roles" {
       ])))
       }) == jsonencode({
       "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                            = "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                                           = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                           = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                             = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-etl-successfailevent-sns-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/*"                                                = "s3:GetObject"
@@ -346,12 +346,12 @@ run "roles" {
   assert {
     # Under which conditions success-fail-event may do it.
     condition = jsonencode({ for statement in jsondecode(module.success_fail_event.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"]
         }
       }
-      UseMessagingKey = {
+      SendWithMessagingKey = {
         StringEquals = {
           "kms:ViaService" = ["sqs.us-east-1.amazonaws.com", "sns.us-east-1.amazonaws.com"]
         }
@@ -372,7 +372,7 @@ run "roles" {
       "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
       "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                  = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
       "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"        = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                                = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                  = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-etl-reconcile-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:s3:::grp2-landing-dev"                                                     = "s3:ListBucketVersions"
@@ -388,24 +388,24 @@ run "roles" {
   assert {
     # Under which conditions reconcile may do it.
     condition = jsonencode({ for statement in jsondecode(module.reconcile.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com"
+        }
+      }
       ReconcileListLanding = {
         StringLike = {
           "s3:prefix" = "tui/legacy/*"
         }
       }
+      SendWithMessagingKey = {
+        StringEquals = {
+          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
+        }
+      }
       TellOfUntoldRuns = {
         StringEquals = {
           "events:source" = "tui-etl.reconcile"
-        }
-      }
-      UseApplicationKey = {
-        StringEquals = {
-          "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com"
-        }
-      }
-      UseMessagingKey = {
-        StringEquals = {
-          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
         }
       }
     })
@@ -461,12 +461,17 @@ run "roles" {
           "cloudwatch:namespace" = "Glue"
         }
       }
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
         }
       }
       UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
@@ -536,12 +541,17 @@ run "roles" {
           "cloudwatch:namespace" = "Glue"
         }
       }
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
         }
       }
       UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
@@ -612,12 +622,17 @@ run "roles" {
           "cloudwatch:namespace" = "Glue"
         }
       }
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
         }
       }
       UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
@@ -647,7 +662,7 @@ run "roles" {
   assert {
     # Under which conditions the schedule may do it.
     condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.schedule.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
-      UseMessagingKey = {
+      SendWithMessagingKey = {
         StringEquals = {
           "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
         }
@@ -689,12 +704,17 @@ run "roles" {
           "s3:prefix" = "legacy/?*/*"
         }
       }
-      UseApplicationKey = {
+      ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
       }
       UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
@@ -733,17 +753,22 @@ run "roles" {
   assert {
     # Under which conditions the secured reader may do it.
     condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.reader["secured_reader"].json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
       SecuredReaderListTables = {
         StringLike = {
           "s3:prefix" = "legacy/*"
         }
       }
-      UseApplicationKey = {
+      UseKeyOfTheData = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
       }
-      UseKeyOfTheData = {
+      WriteWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
         }
