@@ -181,7 +181,7 @@ def _count(pipeline: Pipeline, database: str, table: str, queries: list[dict[str
     name = f'"{database}"."{table}"'
     sql = f"SELECT count(*) AS row_count FROM {name}"
     number = int(pipeline.query(sql)[0][0] or 0)
-    queries.append({"sql": sql, "rows": number})
+    queries.append({"sql": sql, "rows": number, "counts": f"{database}.{table}"})
     sql = f"SELECT * FROM {name} LIMIT {SAMPLE_ROWS}"
     queries.append({"sql": sql, "rows": len(pipeline.query(sql))})
     return number

@@ -5,53 +5,69 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 NUMBERS = ("files", "records", "quarantined", "superseded", "conformed", "legacy", "secured")
+WIDTH_OFF_A_TERMINAL = 120
 
 
-def print_summary(result: dict[str, Any], report: Path) -> None:
+def print_summary(result: dict[str, Any], report: Path, console: Console | None = None) -> None:
     """What came out, dataset by dataset; then mails, tickets, and what does not balance."""
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OFF_A_TERMINAL
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
+
+    for mail in result["sent"]:
+        say(f"\nmail: {mail['subject']}", "bold")
+        say(str(mail["message"]).rstrip())
+    for ticket in result["incidents"]:
+        say(f"\nticket {ticket.get('number', '')}: {ticket.get('short_description', '')}", "bold")
+        say(str(ticket.get("description", "")).rstrip())
+    console.print()
     console.print(_datasets(result))
     console.print(_runs(result))
-    invocations = ", ".join(f"{name} {number}" for name, number in sorted(result["lambda_invocations"].items()))
-    console.print(f"Lambda invocations: {invocations}", soft_wrap=True)
-    for mail in result["sent"]:
-        console.print(f"\nmail: {mail['subject']}", style="bold", markup=False)
-        console.print(str(mail["message"]).rstrip(), markup=False)
-    for ticket in result["incidents"]:
-        console.print(f"\nticket: {ticket.get('number', '')} {ticket.get('short_description', '')}", markup=False)
+    tables = [f"{table} {query['rows']:,}" for query in result["queries"] if (table := query.get("counts"))]
+    say(f"Rows by Athena: {', '.join(tables) or 'no tables'}")
+    invocations = [f"{name} {number}" for name, number in sorted(result["lambda_invocations"].items())]
+    say(f"Lambda invocations: {', '.join(invocations)}")
     for remark in result["remarks"]:
-        console.print(f"note: {remark}", style="yellow", markup=False, soft_wrap=True)
+        say(f"note: {remark}", "yellow")
     for problem in result["problems"]:
-        console.print(f"WRONG: {problem}", style="bold red", markup=False, soft_wrap=True)
-    verdict = "The books balance." if result["ok"] else "The books do not balance."
-    console.print(
-        f"\n{verdict} {result['notifications']} notifications, {result['tickets']} tickets, "
-        f"{result['temp_objects_left']} objects left in temp. Report: {report}",
-        soft_wrap=True,
+        say(f"WRONG: {problem}", "bold red")
+    say(
+        f"\n{'The books balance.' if result['ok'] else 'The books do not balance.'} "
+        f"{result['notifications']} notifications, {result['tickets']} tickets, "
+        f"{result['temp_objects_left']} objects left in temp. Report: {report}"
     )
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
 def _datasets(result: dict[str, Any]) -> Table:
-    table = Table(title="Records, dataset by dataset")
-    table.add_column("dataset")
+    table = _table("Records, dataset by dataset")
+    table.add_column("dataset", overflow="fold")
     for name in NUMBERS:
-        table.add_column(name, justify="right")
-    table.add_column("tables")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in result["datasets"]:
-        table.add_row(row["dataset"], *(f"{row[name]:,}" for name in NUMBERS), "\n".join(row["tables"]) or "-")
+        table.add_row(row["dataset"], *(f"{row[name]:,}" for name in NUMBERS))
     table.add_section()
-    table.add_row("all", *(f"{result['totals'].get(name, 0):,}" for name in NUMBERS), "")
+    table.add_row("all", *(f"{result['totals'].get(name, 0):,}" for name in NUMBERS))
     return table
 
 
 def _runs(result: dict[str, Any]) -> Table:
-    table = Table(title="Glue runs")
-    for name in ("job", "run_id", "state", "seconds"):
-        table.add_column(name, justify="right" if name == "seconds" else "left")
+    table = _table("Glue runs")
+    table.add_column("job", no_wrap=True)
+    table.add_column("run", no_wrap=True, overflow="ellipsis")
+    table.add_column("state", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
     for run in result["runs"]:
         table.add_row(run["job"], run["run_id"], run["state"], f"{run['seconds']:.0f}")
     return table

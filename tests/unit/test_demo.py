@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections import Counter
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from local.demo import books, conditions
 from local.demo.landing import BadInput, Landed, LocalFile, input_files
 from local.demo.observe import GlueRun, Snapshot, TimedOut, read_journal, until
+from local.demo.summary import print_summary
 
 FILE_ID = "grp2-landing-dev/tui/legacy/hotels/a.json#v1"
 
@@ -220,3 +223,37 @@ def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
     assert read_journal(path) == []
     path.write_text(json.dumps({"decision": "Allow"}) + "\n" + '{"decision": "De')
     assert read_journal(path) == [{"decision": "Allow"}]
+
+
+# --- the summary ---
+
+
+def test_the_summary_names_every_dataset_mail_ticket_and_problem() -> None:
+    row = {"dataset": "hotels", "files": 1, "records": 1234, "quarantined": 0, "legacy": 0, "secured": 0}
+    result = {
+        "ok": False,
+        "problems": ["hotels: 2 records in the input, 1 accounted for"],
+        "remarks": ["glue-2-dev jr_2 ended FAILED"],
+        "datasets": [row | {"superseded": 0, "conformed": 1233, "tables": []}],
+        "totals": {"records": 1234},
+        "runs": [{"job": "glue-2-dev", "run_id": "jr_1", "state": "SUCCEEDED", "seconds": 3.5}],
+        "queries": [{"sql": "SELECT", "rows": 1233, "counts": "tui_legacy_dev.hotels"}],
+        "lambda_invocations": {"copy": 2},
+        "sent": [{"subject": "Glue 1 [OK]", "message": "all is well"}],
+        "incidents": [{"number": "INC1", "short_description": "Glue 2 failed"}],
+        "notifications": 1,
+        "tickets": 1,
+        "temp_objects_left": 0,
+    }
+    written = io.StringIO()
+    print_summary(result, Path("report.json"), Console(file=written))
+    for expected in (
+        "1,234",
+        "WRONG: hotels: 2 records",
+        "note: glue-2-dev jr_2",
+        "tui_legacy_dev.hotels 1,233",
+        "mail: Glue 1 [OK]",
+        "ticket INC1: Glue 2 failed",
+        "The books do not balance. 1 notifications, 1 tickets",
+    ):
+        assert expected in written.getvalue()
