@@ -30,7 +30,8 @@ def print_summary(result: dict[str, Any], report: Path, console: Console | None 
         say(str(ticket.get("description", "")).rstrip())
     console.print()
     console.print(_datasets(result))
-    console.print(_runs(result))
+    for run in result["runs"]:
+        say(f"{run['job']}  {run['state']} after {run['seconds']:.0f} s  {run['run_id']}")
     tables = [f"{table} {query['rows']:,}" for query in result["queries"] if (table := query.get("counts"))]
     say(f"Rows by Athena: {', '.join(tables) or 'no tables'}")
     invocations = [f"{name} {number}" for name, number in sorted(result["lambda_invocations"].items())]
@@ -46,28 +47,13 @@ def print_summary(result: dict[str, Any], report: Path, console: Console | None 
     )
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-
-
 def _datasets(result: dict[str, Any]) -> Table:
-    table = _table("Records, dataset by dataset")
-    table.add_column("dataset", overflow="fold")
+    table = Table(title="Records, dataset by dataset", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("dataset", overflow="fold", min_width=14)
     for name in NUMBERS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in result["datasets"]:
         table.add_row(row["dataset"], *(f"{row[name]:,}" for name in NUMBERS))
     table.add_section()
     table.add_row("all", *(f"{result['totals'].get(name, 0):,}" for name in NUMBERS))
-    return table
-
-
-def _runs(result: dict[str, Any]) -> Table:
-    table = _table("Glue runs")
-    table.add_column("job", no_wrap=True)
-    table.add_column("run", no_wrap=True, overflow="ellipsis")
-    table.add_column("state", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for run in result["runs"]:
-        table.add_row(run["job"], run["run_id"], run["state"], f"{run['seconds']:.0f}")
     return table
