@@ -77,6 +77,7 @@ def outcome(data: bytes) -> tuple[str | None, int, list[int]]:
         (b'[\n{"a":1},\n{"a":2}\n', ("whole", 1, [])),
         (b'{\n "a": 1,\n "b": nope\n}', ("whole", 1, [])),
         (b'{"a": [\n{"b":1},\n{"b":2},\n', ("whole", 1, [])),
+        (b'{\n "a": [\n  {}\n ],\n "b": nope\n}', ("whole", 1, [])),
         (b"a,b\n1,2\n", ("whole", 1, [])),
         (b"hello\nworld\n", ("whole", 1, [])),
         ('{"a":1}'.encode("utf-16"), ("whole", 1, [])),
