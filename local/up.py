@@ -94,7 +94,7 @@ def deploy(instance: Instance, incident_password: str, say: Callable[[str], None
     root = terraform.copy_root(instance)
     say("terraform init")
     terraform.init(instance, root)
-    say("terraform apply (about a minute)")
+    say("terraform apply (a minute or two, most of it waiting)")
     begun = time.monotonic()
     terraform.apply(instance, root, incident_password)
     say(f"applied in {time.monotonic() - begun:.0f} seconds")

@@ -147,6 +147,10 @@ def _role_arn(job: dict) -> str:
     return role if role.startswith("arn:") else f"arn:aws:iam::{get_account_id()}:role/{role}"
 
 
+def _log_groups(job: dict) -> str:
+    return (job.get("DefaultArguments") or {}).get("--custom-logGroup-prefix") or _LOG_GROUPS
+
+
 def _new_run(name: str, job: dict, data: dict) -> dict[str, Any]:
     now = time.time()
     run: dict[str, Any] = {
@@ -164,7 +168,7 @@ def _new_run(name: str, job: dict, data: dict) -> dict[str, Any]:
         "NumberOfWorkers": data.get("NumberOfWorkers") or job.get("NumberOfWorkers"),
         "GlueVersion": job.get("GlueVersion"),
         "ExecutionClass": data.get("ExecutionClass") or job.get("ExecutionClass") or "STANDARD",
-        "LogGroupName": "/aws-glue/jobs",
+        "LogGroupName": _log_groups(job),
     }
     with _lock:
         runs = glue._job_runs.setdefault(name, [])
@@ -273,8 +277,7 @@ def _write_log(workspace: process.Workspace, execution: Execution) -> None:
     if not workspace.log.exists():
         return
     role = _role_arn(execution.job)
-    prefix = (execution.job.get("DefaultArguments") or {}).get("--custom-logGroup-prefix") or _LOG_GROUPS
-    group, stream = f"{prefix}/output", execution.run["Id"]
+    group, stream = f"{_log_groups(execution.job)}/output", execution.run["Id"]
     if not functions.may_write_logs(role, _SERVICE, execution.account, execution.region, group, stream):
         return
     at = int(time.time() * 1000)
