@@ -1,5 +1,8 @@
 //! The function against a ledger and a bucket in memory: what it asks for, and what it must not ask for.
 
+// All of this is test code; the exemption in clippy.toml only reaches into test functions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
