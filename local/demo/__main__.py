@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.demo.display import Display
 from local.demo.flow import Demo, Stuck
 from local.demo.landing import BadInput, input_files
-from local.demo.observe import Pipeline, TimedOut
+from local.demo.observe import Pipeline, QueryFailed, TimedOut
 from local.demo.running import REPOSITORY, LocalFailed, own_instance, run_local, running
 from local.demo.summary import print_summary
 
@@ -35,9 +37,16 @@ def main() -> int:
         with running(instance, keep=arguments.keep), Display() as display:
             demo = Demo(Pipeline(instance), display, files, fire=lambda schedule: run_local(instance, "fire", schedule))
             result = demo.run()
-    except (BadInput, Stuck, TimedOut, LocalFailed) as error:
+    except BadInput as error:
         print(f"\ndemo: {error}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput) else 1
+        return 2
+    except (Stuck, TimedOut, LocalFailed, QueryFailed) as error:
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"\ndemo: the local AWS does not answer as it should: {error}", file=sys.stderr)
+        print(f"  see {OUT / 'aws'}/emulator.log", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
         return 130

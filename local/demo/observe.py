@@ -38,6 +38,10 @@ class TimedOut(Exception):
     """A condition that did not come true in time; the message says which, and what was seen last."""
 
 
+class QueryFailed(Exception):
+    """Athena could not answer; the message has its reason and the query."""
+
+
 @dataclass(frozen=True)
 class GlueRun:
     """One job run as Glue tells it."""
@@ -235,7 +239,7 @@ class Pipeline:
             interval_seconds=0.2,
         )
         if ended["State"] != "SUCCEEDED":
-            raise RuntimeError(f"Athena: {ended.get('StateChangeReason', ended['State'])}: {sql}")
+            raise QueryFailed(f"Athena: {ended.get('StateChangeReason', ended['State'])}: {sql}")
         rows: list[list[str | None]] = []
         for page in self.athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity):
             rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in page["ResultSet"]["Rows"]]

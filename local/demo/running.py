@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,7 +52,20 @@ def running(instance: Instance, keep: bool = False) -> Iterator[None]:
             variables = f"TUI_LOCAL_DIR={instance.folder} TUI_LOCAL_PORT={instance.port}"
             print(f"AWS is still running: {variables} .venv/bin/python -m local env   (and `down` to stop it)")
         else:
-            run_local(instance, "down")
+            with undisturbed():
+                run_local(instance, "down")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No signal of a person or a supervisor cuts the block short: a second Ctrl-C must not leave servers behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_local(instance: Instance, *command: str) -> None:

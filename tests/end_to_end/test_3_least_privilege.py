@@ -12,7 +12,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from local.demo import conditions
-from local.demo.observe import until
+from local.demo.observe import QueryFailed, until
 from local.settings import REGION
 from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
 from tests.end_to_end.input import lines
@@ -57,7 +57,7 @@ def test_a_legacy_reader_reads_legacy_tables_and_no_secured_object(pipeline: Wat
     legacy, secured = (read_as(pipeline, name) for name in ("legacy-reader", "secured-reader"))
     assert legacy("tui_legacy_dev", "flights", pipeline.outputs["legacy_workgroup"])
     assert secured("tui_secured_dev", "customers", pipeline.outputs["workgroup"])
-    with pytest.raises((ClientError, RuntimeError), match=r"(?i)denied|not authorized"):
+    with pytest.raises((ClientError, QueryFailed), match=r"(?i)denied|not authorized"):
         legacy("tui_secured_dev", "customers", pipeline.outputs["legacy_workgroup"])
     bucket = pipeline.bucket("conformed")
     key = next(key for key in pipeline.keys(bucket, "legacy/secured/") if key.endswith(".parquet"))
