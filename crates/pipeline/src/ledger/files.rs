@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::items::{moment, string};
@@ -48,7 +49,7 @@ impl Ledger {
         unique.dedup();
         let batches = unique
             .chunks(KEYS_A_BATCH)
-            .map(|batch| self.batch_get(batch.to_vec()));
+            .map(|batch| self.batch_get(batch.to_vec()).boxed());
         let found: Vec<Vec<Attributes>> = stream::iter(batches.collect::<Vec<_>>())
             .buffer_unordered(BATCHES_AT_ONCE)
             .try_collect()

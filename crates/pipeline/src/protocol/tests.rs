@@ -403,9 +403,9 @@ fn a_marker_is_stale_after_a_day_and_a_full_listing_that_began_after_it() {
     assert!(!is_stale(ago(day + 1), None, now()));
     assert!(!is_stale(ago(day + 1), Some(ago(day + 2)), now()));
     // A file that landed with the marker may have been too young for a pass that began so soon.
-    assert!(!is_stale(ago(day + 1), Some(ago(day)), now()));
-    assert!(!is_stale(ago(day + 3), Some(ago(day + 1)), now()));
-    assert!(is_stale(ago(day + 4), Some(ago(day + 1)), now()));
+    assert!(!is_stale(ago(day + 30), Some(ago(day + 30)), now()));
+    assert!(!is_stale(ago(day + 30), Some(ago(day + 18)), now()));
+    assert!(is_stale(ago(day + 30), Some(ago(day + 17)), now()));
 }
 
 fn fridays(timezone: &str) -> WeeklySchedule {

@@ -9,8 +9,10 @@ use super::{Holder, Item, RunState, Stage};
 
 /// How long the event of a run's end may take before `reconcile` sends it again.
 pub const LIVE_EVENT_GRACE: SignedDuration = SignedDuration::from_mins(3);
-/// How long a landed file's own event may take before `reconcile` takes the file in.
-pub const LANDING_GRACE: SignedDuration = SignedDuration::from_mins(1);
+/// How long a landed file's own event may take before `reconcile` takes the file in: the longest
+/// batching window that SQS has (300 s), and a minute. Sooner, and a file that is merely on its way
+/// would lose its sequencer, which only the event has.
+pub const LANDING_GRACE: SignedDuration = SignedDuration::from_mins(6);
 /// How long whoever tells of a run may take before another may try.
 pub const TELLING_LEASE: SignedDuration = SignedDuration::from_mins(5);
 /// How late the schedule may start stage 2 before `reconcile` does.

@@ -1,0 +1,194 @@
+//! What to do, decided from what was read. No clock, no network.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use pipeline::ledger::{Marker, RunItem};
+use pipeline::protocol::{
+    Item, Phase, Resend, RunState, Settle, Stage, Upkeep, asks_for_run, has_ended, is_stale,
+    upkeep_of_ended,
+};
+use pipeline::state_change::{GlueState, StateChange};
+
+use crate::{Config, Snapshot};
+
+/// What to do, in the order in which it is done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Runs that are over and do not say so.
+    pub settle: Vec<Settlement>,
+    /// Events to send again.
+    pub resend: Vec<StateChange>,
+    /// Markers that stand for nothing.
+    pub drop: Vec<Marker>,
+    /// Stages to start a run of.
+    pub start: Vec<Stage>,
+}
+
+/// A run to be set VOID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Its stage.
+    pub stage: Stage,
+    /// Its job run id.
+    pub run_id: String,
+    /// When it started, as far as Glue knows.
+    pub started_at: Option<Timestamp>,
+    /// How.
+    pub settle: Settle,
+}
+
+/// Plans an invocation.
+#[must_use]
+pub fn plan(config: &Config, snapshot: &Snapshot, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for (stage, run) in &snapshot.runs {
+        if run.phase() == Phase::Ended {
+            let record = snapshot.run_item(*stage, &run.run_id).map(RunItem::record);
+            let upkeep = upkeep_of_ended(*stage, record.as_ref(), run.ended_at, now);
+            let change = StateChange {
+                job: config.job(*stage).to_owned(),
+                run_id: run.run_id.clone(),
+                state: run.state.clone(),
+                message: run.message.clone(),
+            };
+            plan.look_after(*stage, run.started_at, change, upkeep);
+        }
+    }
+    for run in &snapshot.unknown {
+        if has_ended(Phase::Unknown, run.started_at, now) == Some(true) {
+            let upkeep = upkeep_of_ended(run.stage, Some(&run.record()), None, now);
+            plan.look_after(run.stage, run.started_at, forgotten(config, run), upkeep);
+        }
+    }
+    plan.drop = snapshot
+        .markers
+        .iter()
+        .filter(|(_, marker)| stands_for_nothing(snapshot, marker, now))
+        .map(|(_, marker)| marker.clone())
+        .collect();
+    plan.start = Stage::ALL
+        .into_iter()
+        .filter(|stage| needs_run(snapshot, *stage, now))
+        .collect();
+    plan
+}
+
+impl Plan {
+    fn look_after(
+        &mut self,
+        stage: Stage,
+        started_at: Option<Timestamp>,
+        change: StateChange,
+        upkeep: Upkeep,
+    ) {
+        if let Some(settle) = upkeep.settle {
+            self.settle.push(Settlement {
+                stage,
+                run_id: change.run_id.clone(),
+                started_at,
+                settle,
+            });
+        }
+        match upkeep.resend {
+            None => {}
+            Some(Resend::AsItEnded) => self.resend.push(change),
+            Some(Resend::AsSucceeded) => self.resend.push(StateChange {
+                state: GlueState::Succeeded,
+                ..change
+            }),
+        }
+    }
+}
+
+/// The end of a run that Glue has forgotten: a success if it committed, a failure if not.
+fn forgotten(config: &Config, run: &RunItem) -> StateChange {
+    let state = match run.state {
+        RunState::Committed => GlueState::Succeeded,
+        RunState::Started | RunState::Void => GlueState::Failed("ERROR".to_owned()),
+    };
+    StateChange {
+        job: config.job(run.stage).to_owned(),
+        run_id: run.run_id.clone(),
+        state,
+        message: "Glue no longer knows this run".to_owned(),
+    }
+}
+
+/// A void run will never be work, and a marker without an item is a crash's left-over once it is old
+/// and the landing zone was searched.
+fn stands_for_nothing(snapshot: &Snapshot, marker: &Marker, now: Timestamp) -> bool {
+    match snapshot.items.get(&marker.item) {
+        Some(item) => matches!(
+            item.as_work(),
+            Item::Run {
+                state: RunState::Void,
+                ..
+            }
+        ),
+        // A time stamp that can't be read ages like one of the beginning of time: only a pass decides.
+        None => is_stale(
+            marker.moment().unwrap_or(Timestamp::UNIX_EPOCH),
+            snapshot.full_pass_started_at,
+            now,
+        ),
+    }
+}
+
+/// Stage 1 and 3 start when there is open work and no active run. Stage 2 starts when its weekly moment
+/// passed, work was open then, and no run has come since.
+fn needs_run(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
+    let mut runs = snapshot.runs.iter().filter(|(of, _)| *of == stage);
+    let mut asking = asking_markers(snapshot, stage, now);
+    if stage != Stage::Classify {
+        let is_active = runs.any(|(_, run)| run.phase() == Phase::Alive);
+        return !is_active && asking.next().is_some();
+    }
+    let Some(due) = snapshot.due else {
+        return false;
+    };
+    let has_run = runs.any(|(_, run)| {
+        run.phase() == Phase::Alive || run.started_at.is_none_or(|started_at| started_at >= due)
+    });
+    !has_run && asking.any(|marker| marker.moment().is_some_and(|at| at < due))
+}
+
+fn asking_markers(
+    snapshot: &Snapshot,
+    stage: Stage,
+    now: Timestamp,
+) -> impl Iterator<Item = &Marker> {
+    let unknown: HashSet<&str> = snapshot
+        .unknown
+        .iter()
+        .map(|run| run.run_id.as_str())
+        .collect();
+    snapshot
+        .markers
+        .iter()
+        .filter(move |(of, _)| *of == stage)
+        .filter(move |(_, marker)| {
+            let item = snapshot.items.get(&marker.item).map(|item| item.as_work());
+            let holder = item
+                .as_ref()
+                .and_then(Item::assigned_to)
+                .and_then(|run_id| snapshot.run_item(stage, run_id));
+            let ended = holder.and_then(|holder| {
+                let phase = match snapshot.glue_run(stage, &holder.run_id) {
+                    Some(run) => run.phase(),
+                    None if unknown.contains(holder.run_id.as_str()) => Phase::Unknown,
+                    None => return None,
+                };
+                has_ended(phase, holder.started_at, now)
+            });
+            asks_for_run(
+                item.as_ref(),
+                holder.map(RunItem::as_holder).as_ref(),
+                ended,
+            )
+        })
+        .map(|(_, marker)| marker)
+}
+
+#[cfg(test)]
+mod tests;
