@@ -24,9 +24,10 @@ _JAR = (
     Path(str(find_spec("feature_store_pyspark").origin)).parent / "jars" / "sagemaker-feature-store-spark-sdk-3.5.jar"
 )
 _ICEBERG = "smfs.shaded.org.apache.iceberg.spark"
-# Extensions and jars can only be given to Spark before it starts, and all tests share one.
+# Extensions and jars can only be given to Spark before it starts, and all tests share one. Thousands of small queries
+# run once each: to compile them as well as the JVM can costs more than it brings.
 os.environ["PYSPARK_SUBMIT_ARGS"] = (
-    f"--jars {_JAR} --driver-class-path {_JAR} "
+    f"--jars {_JAR} --driver-class-path {_JAR} --driver-java-options -XX:TieredStopAtLevel=1 "
     f"--conf spark.sql.extensions={_ICEBERG}.extensions.IcebergSparkSessionExtensions pyspark-shell"
 )
 _numbers = count()
