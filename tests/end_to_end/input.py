@@ -61,9 +61,8 @@ def awkward_files() -> dict[str, bytes]:
         "drift/2.jsonl": lines({"a": {"x": 1}}, {"first name": "j", "_file_id": "mine"}, {}, {"": 1, " ": 2}),
         "select/from.json": lines({"from": 1, "select": 2, "group": {"by": 1}}),
         "2026/digits.json": lines({"1": 1, "2": {"3": 4}}),
-        "bookings/unlike its contract.json": lines(
-            {"booking_id": None, "price": "free", "vip": "yes"}, {"booking_id": {"a": 1}, "vip": True}, {"other": 1}
-        ),
+        "flights/unlike its contract.json": lines({"delay_minutes": "late", "aircraft": 7}, {"other": [1, "x"]}),
+        "hotels/unlike its contract.json": lines({"hotel_id": 5, "revision": "x", "rooms": "none"}, {"revision": 1}),
     }
 
 
