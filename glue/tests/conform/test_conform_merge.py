@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tui_etl.conform import keyed
+from tui_etl.conform.contracts import KEY, Contract
 from tui_etl.conform.tables import TableError
 
 FIELDS = {"a": "string", "b": "bigint", "at": "timestamp", "v": "bigint"}
@@ -158,3 +160,24 @@ def test_a_table_kept_by_another_key_is_left_alone(stays) -> None:
     with pytest.raises(TableError, match="kept by the key"):
         stays.conform(stays.classified("legacy", "stays", COLUMNS, [record(2)]))
     assert values(stays, "legacy") == [1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [
+        ("0A00", "0a", 2),  # the same, so the file's name decides
+        ("0A01", "0A", 1),
+        ("0B", "0A01", 1),
+        ("09FF", "0A", 2),
+        (None, "00", 2),
+    ],
+)
+def test_sequencers_are_compared_as_if_filled_up_with_zeros(spark, first: str, second: str, stands: int) -> None:
+    contract = Contract("stays", key=("a",))
+    rows = [("k", 1, START, first, 1, "f1"), ("k", 2, START, second, 1, "f2")]
+    columns = f"{KEY} string, v int, _landed_at timestamp, _sequencer string, _position bigint, _file_id string"
+    frame = spark.createDataFrame(rows, columns)
+    assert [row.v for row in keyed.reduce_to_latest(frame, contract).collect()] == [stands]
+    greater = f"{keyed.order_sql(contract, 's')} > {keyed.order_sql(contract, 't')}"
+    pair = frame.where("v = 1").alias("s").crossJoin(frame.where("v = 2").alias("t"))
+    assert [row[0] for row in pair.selectExpr(greater).collect()] == [stands == 1]
