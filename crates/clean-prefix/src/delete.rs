@@ -145,8 +145,7 @@ fn judge(code: &str) -> Verdict {
         | "OperationAborted"
         | "Throttling"
         | "ThrottlingException"
-        | "RequestLimitExceeded"
-        | "503 SlowDown" => Verdict::Again,
+        | "RequestLimitExceeded" => Verdict::Again,
         _ => Verdict::Never,
     }
 }

@@ -162,8 +162,7 @@ impl ServiceNow {
         if let Some(incident) = incident {
             request = request.json(incident);
         }
-        // The URL stays out of errors: somebody may have put a password into it.
-        let lost = |error: reqwest::Error| Unreachable::Connection(error.without_url());
+        let lost = Unreachable::Connection;
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         let body: Option<Value> = serde_json::from_slice(&read(answer).await.map_err(lost)?).ok();
@@ -231,6 +230,9 @@ fn table(base: &str) -> Result<Url, Unreachable> {
     if !["http", "https"].contains(&url.scheme()) {
         return Err(wrong());
     }
+    // Errors name the address: what else somebody may have put into it stays out of them.
+    url.set_username("").map_err(|()| wrong())?;
+    url.set_password(None).map_err(|()| wrong())?;
     url.set_query(None);
     url.set_fragment(None);
     url.path_segments_mut()

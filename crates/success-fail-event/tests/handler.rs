@@ -585,7 +585,10 @@ async fn nobody_listening_and_credentials_that_lead_nowhere_alert_too() {
     };
     let nowhere = json!({"url": "tui.service-now.com", "username": "u", "password": "sesame"});
     for (secret, hint) in [
-        (Some(closed.to_string()), "no answer"),
+        (
+            Some(closed.to_string()),
+            "no answer: error sending request for url (http://127.0.0.1:",
+        ),
         (Some(nowhere.to_string()), "no http(s) address"),
         (
             Some(r#"{"url":"http://127.0.0.1","password":"sesame"}"#.to_owned()),

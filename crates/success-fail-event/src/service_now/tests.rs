@@ -6,6 +6,7 @@ fn the_table_is_below_the_instance_whatever_its_url_ends_with() {
         "https://tui.service-now.com",
         "https://tui.service-now.com/",
         "https://tui.service-now.com/?login=1#top",
+        "https://etl:sesame@tui.service-now.com",
     ] {
         assert_eq!(
             table(base).unwrap().as_str(),

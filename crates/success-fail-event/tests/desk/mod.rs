@@ -53,7 +53,7 @@ impl Desk {
     }
 }
 
-/// One request, one answer, one connection.
+/// One request, one answer, one connection. The location matters only to who follows redirects.
 fn serve(stream: TcpStream, kept: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Answer) {
     let mut reader = BufReader::new(&stream);
     let mut first = String::new();
@@ -86,7 +86,7 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) ->
     let (status, text) = answer(&asked);
     kept.lock().unwrap().push(asked);
     let head = format!(
-        "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status} Said\r\nlocation: /login.do\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         text.len()
     );
     (&stream).write_all((head + &text).as_bytes()).unwrap();
