@@ -224,9 +224,10 @@ class Pipeline:
             for table in page["TableList"]
         ]
 
-    def query(self, sql: str, timeout_seconds: float = 120) -> list[list[str | None]]:
+    def query(self, sql: str, workgroup: str | None = None, timeout_seconds: float = 120) -> list[list[str | None]]:
         """The rows of an Athena query, without the header."""
-        execution = self.athena.start_query_execution(QueryString=sql, WorkGroup=self.outputs["workgroup"])
+        group = workgroup or self.outputs["workgroup"]
+        execution = self.athena.start_query_execution(QueryString=sql, WorkGroup=group)
         identity = execution["QueryExecutionId"]
 
         def status() -> dict[str, Any]:

@@ -23,6 +23,7 @@ MANY = 300
 # Files gather for the queue's batching window (3 s here), so what is uploaded within a few windows makes as many
 # starts; one more may come from reconcile, which looks when a run ends.
 HANDFUL = 5
+HOPELESS = "no JSON, and never will be"
 CLI_KEY = "tui/legacy/cli drop/x.json"
 
 
@@ -50,6 +51,7 @@ def flow(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Flow:
     landed = many + rest + copies
     pipeline.ingested(landed)
     send_event_again(pipeline, rest[0])
+    pipeline.sqs.send_message(QueueUrl=pipeline.outputs["queue_url"], MessageBody=HOPELESS)
     pipeline.friday()
     snapshot = pipeline.conformed()
     return Flow(landed, copies, rest[0], runs_for_many, snapshot, take_stock(pipeline, snapshot, landed))
@@ -160,6 +162,19 @@ def test_a_second_event_for_a_version_is_no_work(flow: Flow) -> None:
         for outcome in report["files"]
     )
     assert times == 1
+
+
+def test_a_hopeless_message_is_set_aside_with_its_reason(pipeline: Watched, flow: Flow) -> None:
+    queue = pipeline.outputs["dead_letter_queue_urls"]["landing"]
+
+    def receive() -> list[dict[str, Any]]:
+        answer = pipeline.sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"], WaitTimeSeconds=1)
+        return answer.get("Messages", [])
+
+    [message] = until(receive, 60, "message in the landing queue's dead letters")
+    assert message["Body"] == HOPELESS
+    assert message["MessageAttributes"]["reason"]["StringValue"]
+    assert pipeline.queue_depth(pipeline.outputs["queue_url"]) == 0
 
 
 def test_each_committed_run_is_told_once_and_no_ticket_is_raised(pipeline: Watched, flow: Flow) -> None:

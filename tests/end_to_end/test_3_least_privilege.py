@@ -12,7 +12,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from local.demo import conditions
-from local.demo.observe import QueryFailed, until
+from local.demo.observe import GlueRun, QueryFailed, until
 from local.settings import REGION
 from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
 from tests.end_to_end.input import lines
@@ -54,36 +54,51 @@ def test_no_role_has_a_managed_policy_or_a_wildcard_action(pipeline: Watched) ->
 
 
 def test_a_legacy_reader_reads_legacy_tables_and_no_secured_object(pipeline: Watched) -> None:
-    legacy, secured = (read_as(pipeline, name) for name in ("legacy-reader", "secured-reader"))
-    assert legacy("tui_legacy_dev", "flights", pipeline.outputs["legacy_workgroup"])
-    assert secured("tui_secured_dev", "customers", pipeline.outputs["workgroup"])
+    legacy, secured = Analyst(pipeline, "legacy-reader"), Analyst(pipeline, "secured-reader")
+    assert legacy.count("tui_legacy_dev", "flights") > 0
+    assert secured.count("tui_legacy_dev", "flights") > 0
+    assert secured.count("tui_secured_dev", "customers") > 0
     with pytest.raises((ClientError, QueryFailed), match=r"(?i)denied|not authorized"):
-        legacy("tui_secured_dev", "customers", pipeline.outputs["legacy_workgroup"])
+        legacy.count("tui_secured_dev", "customers")
     bucket = pipeline.bucket("conformed")
     key = next(key for key in pipeline.keys(bucket, "legacy/secured/") if key.endswith(".parquet"))
+    assert secured.s3.get_object(Bucket=bucket, Key=key)["ContentLength"] > 0
     with pytest.raises(ClientError, match="AccessDenied"):
-        session(pipeline, "legacy-reader").client("s3", endpoint_url=pipeline.instance.endpoint).get_object(
-            Bucket=bucket, Key=key
-        )
+        legacy.s3.get_object(Bucket=bucket, Key=key)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        legacy.s3.list_objects_v2(Bucket=bucket, Prefix="legacy/secured/")
 
 
-def session(pipeline: Watched, name: str) -> boto3.session.Session:
-    arn = f"arn:aws:iam::222222222222:role/{pipeline.outputs['roles'][name]}"
-    keys = pipeline.client("sts").assume_role(RoleArn=arn, RoleSessionName="analyst")["Credentials"]
-    return boto3.session.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION)
+def test_analysts_find_their_way_around(pipeline: Watched) -> None:
+    """What Athena's console and drivers ask beside the query itself."""
+    for name, databases in (("legacy-reader", ["legacy"]), ("secured-reader", ["legacy", "secured"])):
+        analyst = Analyst(pipeline, name)
+        for database in databases:
+            deployed = pipeline.outputs["databases"][database]
+            assert analyst.glue.get_database(Name=deployed)["Database"]["Name"] == deployed
+            assert "bookings" in {
+                table["Name"] for table in analyst.glue.get_tables(DatabaseName=deployed)["TableList"]
+            }
+        assert analyst.athena.get_work_group(WorkGroup=analyst.workgroup)["WorkGroup"]["Name"] == analyst.workgroup
+        assert analyst.s3.list_objects_v2(Bucket=pipeline.bucket("conformed"), Prefix="legacy/flights/")["KeyCount"] > 0
+        analyst.s3.get_bucket_location(Bucket=pipeline.bucket("athena"))
 
 
-def read_as(pipeline: Watched, name: str) -> Any:
-    """A function that counts a table's rows through Athena as an analyst."""
-    analyst = Watched(pipeline.instance)
-    analyst.__dict__["athena"] = session(pipeline, name).client("athena", endpoint_url=pipeline.instance.endpoint)
-    analyst.__dict__["outputs"] = dict(pipeline.outputs)
+class Analyst(Watched):
+    """A reader's role, with nothing but its own permissions."""
 
-    def count(database: str, table: str, workgroup: str) -> int:
-        analyst.outputs["workgroup"] = workgroup
-        return int(analyst.query(f'SELECT count(*) FROM "{database}"."{table}"')[0][0] or 0)
+    def __init__(self, pipeline: Watched, name: str) -> None:
+        super().__init__(pipeline.instance)
+        arn = f"arn:aws:iam::222222222222:role/{pipeline.outputs['roles'][name]}"
+        keys = pipeline.client("sts").assume_role(RoleArn=arn, RoleSessionName="analyst")["Credentials"]
+        self.session = boto3.session.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION)
+        self.workgroup = pipeline.outputs["legacy_workgroup" if name == "legacy-reader" else "workgroup"]
 
-    return count
+    def client(self, service: str, **options: Any) -> Any:
+        return self.session.client(service, endpoint_url=self.instance.endpoint, **options)
+
+    def count(self, database: str, table: str) -> int:
+        return int(self.query(f'SELECT count(*) FROM "{database}"."{table}"', workgroup=self.workgroup)[0][0] or 0)
 
 
 def test_every_granted_action_is_exercised_or_its_exception_has_a_reason(pipeline: Watched) -> None:
@@ -110,14 +125,17 @@ def test_an_action_taken_away_is_missed_and_named(pipeline: Watched, tmp_path: P
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(without(document, action)))
         landed = pipeline.drop(tmp_path, {"third week/a.jsonl": lines({"id": 1})})
         until(describe_refusals, PATIENCE_SECONDS, "refusal")
-        failed = until(lambda: conditions.failed_runs(pipeline.look())[1:], PATIENCE_SECONDS, "failed Glue 1 run")
-        assert failed[0].stage == 1
+        until(lambda: failed_runs_of(pipeline, 1), PATIENCE_SECONDS, "failed Glue 1 run")
         assert any(f"{role} {action} " in line for line in describe_refusals())
         assert conditions.not_ingested(pipeline.look(), [landed[0].file_id]) != []
     finally:
         for name, document in documents.items():
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     pipeline.ingested(landed)
+
+
+def failed_runs_of(pipeline: Watched, stage: int) -> list[GlueRun]:
+    return [run for run in conditions.failed_runs(pipeline.look()) if run.stage == stage]
 
 
 def without(document: dict[str, Any], action: str) -> dict[str, Any]:
