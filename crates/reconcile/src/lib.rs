@@ -6,7 +6,8 @@
 //!   zone's versions an invocation); runs that Glue says ended and that are still STARTED, or have no
 //!   item, become VOID; the event of a run's end is sent again if nobody was told, or if a committed
 //!   stage 2 run's input was not cleaned; markers that stand for nothing are dropped; stage 1 or 3 is
-//!   started if it has open work and no active run, stage 2 if its weekly moment passed without a run.
+//!   started if it has open work and no active run (with growing pauses while its runs commit nothing),
+//!   stage 2 if its weekly moment passed without a run.
 //! - **Environment**: see [`Config`]. **Permissions**: `dynamodb:Query`, `GetItem`, `BatchGetItem`,
 //!   `PutItem`, `UpdateItem`, `DeleteItem` on the ledger, `glue:GetJobRuns`, `GetJobRun`,
 //!   `StartJobRun` on the three jobs, `s3:ListBucketVersions` on the landing bucket, `events:PutEvents`

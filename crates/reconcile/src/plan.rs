@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use pipeline::glue::GlueRun;
 use pipeline::ledger::{Marker, RunItem};
 use pipeline::protocol::{
     Item, Phase, Resend, RunState, Settle, Stage, Upkeep, asks_for_run, has_ended, is_stale,
-    upkeep_of_ended,
+    pause_after, upkeep_of_ended,
 };
 use pipeline::state_change::{GlueState, StateChange};
 
@@ -138,19 +139,49 @@ fn stands_for_nothing(snapshot: &Snapshot, marker: &Marker, now: Timestamp) -> b
 /// Stage 1 and 3 start when there is open work and no active run. Stage 2 starts when its weekly moment
 /// passed, work was open then, and no run has come since.
 fn needs_run(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
-    let mut runs = snapshot.runs.iter().filter(|(of, _)| *of == stage);
+    let runs = || {
+        snapshot
+            .runs
+            .iter()
+            .filter(|(of, _)| *of == stage)
+            .map(|(_, run)| run)
+    };
+    if runs().any(|run| run.phase() == Phase::Alive) {
+        return false;
+    }
     let mut asking = asking_markers(snapshot, stage, now);
     if stage != Stage::Classify {
-        let is_active = runs.any(|(_, run)| run.phase() == Phase::Alive);
-        return !is_active && asking.next().is_some();
+        let waits_for = paused_since(snapshot, stage, now);
+        return match waits_for {
+            None => asking.next().is_some(),
+            // What was marked since the last run began is work that no run has failed on.
+            Some(began_at) => asking.any(|marker| marker.moment().is_some_and(|at| at > began_at)),
+        };
     }
     let Some(due) = snapshot.due else {
         return false;
     };
-    let has_run = runs.any(|(_, run)| {
-        run.phase() == Phase::Alive || run.started_at.is_none_or(|started_at| started_at >= due)
-    });
+    let has_run = runs().any(|run| run.started_at.is_none_or(|started_at| started_at >= due));
     !has_run && asking.any(|marker| marker.moment().is_some_and(|at| at < due))
+}
+
+/// If the stage's last runs committed nothing and their pause is not over: when the last of them began.
+fn paused_since(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+    let mut runs: Vec<&GlueRun> = snapshot
+        .runs
+        .iter()
+        .filter(|(of, _)| *of == stage)
+        .map(|(_, run)| run)
+        .collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
+    let committed = |run: &GlueRun| {
+        let item = snapshot.run_item(stage, &run.run_id);
+        item.is_some_and(|item| item.state == RunState::Committed)
+    };
+    let barren = runs.iter().take_while(|run| !committed(run)).count();
+    let last = runs.first()?;
+    let is_over = now.duration_since(last.ended_at?) >= pause_after(barren);
+    if is_over { None } else { last.started_at }
 }
 
 fn asking_markers(

@@ -325,6 +325,12 @@ fn only_a_committed_stage_2_run_that_is_told_and_not_cleaned_is_sent_again_as_su
 }
 
 #[test]
+fn runs_that_commit_nothing_come_ever_more_slowly_but_the_second_at_once() {
+    let minutes: Vec<i64> = (0..8).map(|runs| pause_after(runs).as_mins()).collect();
+    assert_eq!(minutes, [0, 0, 5, 10, 20, 40, 60, 60]);
+}
+
+#[test]
 fn a_run_counts_as_ended_only_if_that_is_certain() {
     assert_eq!(has_ended(Phase::Ended, None, now()), Some(true));
     assert_eq!(

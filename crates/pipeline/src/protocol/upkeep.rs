@@ -23,6 +23,24 @@ pub const STALE_MARKER_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// nothing of is over.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The first pause between runs that commit nothing; each further one doubles it.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// The longest such pause.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(60);
+
+/// How long `reconcile` leaves a stage alone after so many runs in a row that committed nothing.
+///
+/// One is followed at once, since its work waits. From the second on there is a cause that a run more
+/// won't remove, and without a pause each failed run would bring the next, and each a ticket.
+#[must_use]
+pub fn pause_after(barren_runs: usize) -> SignedDuration {
+    match barren_runs {
+        0 | 1 => SignedDuration::ZERO,
+        2..=5 => (FIRST_PAUSE * (1 << (barren_runs - 2))).min(LONGEST_PAUSE),
+        _ => LONGEST_PAUSE,
+    }
+}
+
 /// What Glue says of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use pipeline::glue::GlueRun;
 use pipeline::ledger::{FileItem, LedgerItem};
 use pipeline::protocol::{iso, marker};
 
@@ -308,6 +307,46 @@ fn a_run_that_glue_has_forgotten_is_given_up_after_the_longest_that_a_run_can_ta
     assert_eq!(plan.settle[0].settle, Settle::Void);
     assert_eq!(resent(&plan), [("glue1", "r", "ERROR".to_owned())]);
     assert_eq!(plan.start, [Stage::Ingest]);
+}
+
+#[test]
+fn a_stage_whose_runs_commit_nothing_is_started_ever_more_slowly() {
+    // Each took ten minutes; the last ended `ended` minutes ago.
+    let facts = |runs: i64, ended: i64, marked: i64| {
+        let facts = Facts::default().mark(Stage::Ingest, file("k", None), marked);
+        let facts = (0..runs).fold(facts, |facts, n| {
+            let run_id = format!("r{n}");
+            let void = RunItem {
+                told_at: Some(now()),
+                ..run_item(Stage::Ingest, &run_id, RunState::Void)
+            };
+            facts
+                .run(void)
+                .glue(Stage::Ingest, glue_run(&run_id, "FAILED", ended + 20 * n))
+        });
+        facts
+            .run(settled(Stage::Ingest, "good"))
+            .glue(Stage::Ingest, glue_run("good", "SUCCEEDED", 900))
+    };
+    let starts = |runs, ended, marked| facts(runs, ended, marked).plan().start.len();
+    assert_eq!(starts(1, 0, 500), 1, "the first is followed at once");
+    assert_eq!((starts(2, 4, 500), starts(2, 5, 500)), (0, 1));
+    assert_eq!((starts(3, 9, 500), starts(3, 10, 500)), (0, 1));
+    assert_eq!((starts(30, 59, 500), starts(30, 60, 500)), (0, 1));
+    assert_eq!(
+        starts(30, 1, 2),
+        1,
+        "what came since the last one began does not wait"
+    );
+    assert_eq!(starts(30, 1, 12), 0);
+    let recovered = facts(2, 30, 500)
+        .run(settled(Stage::Ingest, "r"))
+        .glue(Stage::Ingest, glue_run("r", "SUCCEEDED", 1));
+    assert_eq!(
+        recovered.plan().start,
+        [Stage::Ingest],
+        "a commit ends the pause"
+    );
 }
 
 #[test]
