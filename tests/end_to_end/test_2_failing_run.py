@@ -20,7 +20,9 @@ def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipelin
     pipeline.service_desk("down")
     pipeline.order(2, "fail")
     pipeline.friday()
-    until(lambda: len(pipeline.alerts()) > alerts, PATIENCE_SECONDS, "alert that ServiceNow can't be reached")
+    dead_letters = pipeline.outputs["dead_letter_queue_urls"]["events"]
+    until(lambda: pipeline.queue_depth(dead_letters), PATIENCE_SECONDS, "event that failed with all its retries")
+    assert len(pipeline.alerts()) == alerts + 1
     assert pipeline.journal("incidents") == tickets
 
     pipeline.service_desk("ok")
