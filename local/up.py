@@ -132,9 +132,7 @@ def clear(instance: Instance) -> None:
 def base_environment(instance: Instance) -> dict[str, str]:
     """What the servers get of the caller's environment: none of its AWS settings, keys or proxies."""
     inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
     }
     return {
         **inherited,

@@ -23,9 +23,7 @@ _EXTENSIONS = ("httpfs", "avro", "iceberg")
 _SHOW = re.compile(
     r"^\s*SHOW\s+(?P<what>TABLES|DATABASES|SCHEMAS)(?:\s+(?:IN|FROM)\s+[`\"]?(?P<database>\w+)[`\"]?)?\s*;?\s*$", re.I
 )
-_DESCRIBE = re.compile(
-    r"^\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:IN|FROM))\s+(?P<name>[\w.`\"]+)\s*;?\s*$", re.I
-)
+_DESCRIBE = re.compile(r"^\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:IN|FROM))\s+(?P<name>[\w.`\"]+)\s*;?\s*$", re.I)
 _ATHENA_TYPES = {
     "VARCHAR": "varchar",
     "BOOLEAN": "boolean",
@@ -265,8 +263,9 @@ def copy_extensions(home: Path) -> list[str]:
         if not found:
             missing.append(f"duckdb-extension-{name}=={duckdb.__version__}")
             continue
-        version, platform = duckdb.execute("SELECT library_version, platform FROM pragma_version(), pragma_platform()")\
-            .fetchone() or ("", "")
+        version, platform = duckdb.execute(
+            "SELECT library_version, platform FROM pragma_version(), pragma_platform()"
+        ).fetchone() or ("", "")
         target = home / ".duckdb" / "extensions" / version / platform
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found[0], target / found[0].name)

@@ -141,8 +141,10 @@ def split_conf(value: str) -> dict[str, str]:
 
 def local_conf(settings: dict[str, str], endpoint: str, shaded: bool) -> dict[str, str]:
     """The job's settings for this machine: Iceberg's classes under their shaded names, catalogs at this endpoint."""
-    mapped = {key: _ICEBERG_CLASS.sub(_SHADED + "org.apache.iceberg.", value) if shaded else value
-              for key, value in settings.items()}
+    mapped = {
+        key: _ICEBERG_CLASS.sub(_SHADED + "org.apache.iceberg.", value) if shaded else value
+        for key, value in settings.items()
+    }
     for key in settings:
         catalog = _CATALOG.match(key)
         if catalog:

@@ -72,8 +72,9 @@ def test_a_copy_across_accounts_reads_and_writes_under_the_role(cloud: Cloud) ->
     source, target = cloud.bucket(DATA_ACCOUNT), cloud.bucket(DATA_ACCOUNT)
     data = cloud.client("s3", DATA_ACCOUNT)
     data.put_object(Bucket=source, Key="a", Body=b"a")
-    read, write = statement("s3:GetObject", f"arn:aws:s3:::{source}/*"), statement(
-        "s3:PutObject", f"arn:aws:s3:::{target}/*"
+    read, write = (
+        statement("s3:GetObject", f"arn:aws:s3:::{source}/*"),
+        statement("s3:PutObject", f"arn:aws:s3:::{target}/*"),
     )
     role = cloud.role(read, write)
     client = cloud.as_role(role, "s3")

@@ -46,9 +46,7 @@ def test_an_encrypted_object_of_the_other_account_wants_its_key_on_both_sides(cl
     cloud.client("iam").put_role_policy(RoleName=name, PolicyName="key", PolicyDocument=grant)
     client.put_object(Bucket=bucket, Key="a", Body=b"a")
     assert client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
-    cloud.client("iam").put_role_policy(
-        RoleName=keyless.rsplit("/", 1)[-1], PolicyName="key", PolicyDocument=grant
-    )
+    cloud.client("iam").put_role_policy(RoleName=keyless.rsplit("/", 1)[-1], PolicyName="key", PolicyDocument=grant)
     refused(cloud.as_role(keyless, "s3").get_object, Bucket=bucket, Key="a")
     assert {(line["action"], line["decision"]) for line in cloud.decisions(role, resource=arn)} == {
         ("kms:GenerateDataKey", "Deny"),
