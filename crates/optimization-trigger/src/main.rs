@@ -10,10 +10,10 @@ async fn main() -> Result<(), Error> {
     let config = &Config::from_env()?;
     let clients = &Clients::new(&pipeline::clients::sdk_config().await, config);
     run(service_fn(async |event: LambdaEvent<Value>| {
-        // The runtime logs and reports what it is given: the error with all its causes.
+        // The chain of causes goes into the one message: the runtime would keep only its head.
         handler(config, clients, &event.payload)
             .await
-            .map_err(|error| format!("{error:#}"))
+            .map_err(|error| Error::from(format!("{error:#}")))
     }))
     .await
 }
