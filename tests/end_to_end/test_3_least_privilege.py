@@ -104,13 +104,17 @@ class Analyst(Watched):
 def test_every_granted_action_is_exercised_or_its_exception_has_a_reason(pipeline: Watched) -> None:
     exercised = {(entry["role"], entry["action"]) for entry in pipeline.journal("iam") if entry["decision"] == "Allow"}
     excepted = exceptions()
-    never = sorted(granted(pipeline) - exercised - set(excepted))
-    assert never == [], "granted and never exercised; take it away, or say why in tests/iam_exceptions.yaml"
-    stale = sorted(pair for pair in excepted if pair in exercised or pair not in granted(pipeline))
-    assert stale == [], (
-        "an exception that is exercised, or not granted at all: take it out of tests/iam_exceptions.yaml"
-    )
+    never = [f"{role} {action}" for role, action in sorted(granted(pipeline) - exercised - set(excepted))]
+    assert not never, told("granted and never exercised; take it away, or say why in tests/iam_exceptions.yaml", never)
+    stale = [
+        f"{role} {action}" for role, action in sorted(set(excepted) & exercised | set(excepted) - granted(pipeline))
+    ]
+    assert not stale, told("excepted, and yet exercised or not even granted; see tests/iam_exceptions.yaml", stale)
     assert [pair for pair, reason in excepted.items() if len(reason.split()) < 4] == []
+
+
+def told(what: str, lines: list[str]) -> str:
+    return "\n  ".join([f"{what}:", *lines])
 
 
 def test_an_action_taken_away_is_missed_and_named(pipeline: Watched, tmp_path: Path, describe_refusals: Any) -> None:
