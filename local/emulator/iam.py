@@ -21,6 +21,7 @@ _TABLE_ACTIONS = ("Table", "Partition", "ColumnStatistics")
 def install(journal: Journal) -> None:
     _resolve_conditions_as_aws_does()
     _name_resources_as_aws_does()
+    _know_the_sources_of_events()
     _remember_matched_statements()
     _log_decisions(journal)
 
@@ -67,6 +68,29 @@ def _name_resources_as_aws_does() -> None:
         return arns[0]
 
     iam_actions.extract_resource_arn = extract
+
+
+def _know_the_sources_of_events() -> None:
+    original = iam_actions.request_tag_context
+
+    def context(service: str, action: str, body: bytes, params: dict) -> dict[str, Any]:
+        found = dict(original(service, action, body, params) or {})
+        # The emulator doesn't know this condition key of PutEvents, and so refuses whoever is held to a source.
+        if action == "events:PutEvents":
+            found["events:source"] = event_sources(body)
+        return found
+
+    iam_actions.request_tag_context = context
+
+
+def event_sources(body: bytes) -> str | list[str]:
+    """The source of the entries of a PutEvents request; all of them if they differ."""
+    try:
+        entries = json.loads(body or b"{}").get("Entries") or []
+    except (ValueError, AttributeError):
+        entries = []
+    sources = sorted({str(entry.get("Source")) for entry in entries if isinstance(entry, dict)})
+    return sources[0] if len(sources) == 1 else sources
 
 
 def athena_workgroup(body: bytes, region: str, account: str) -> str:

@@ -114,6 +114,14 @@ def test_only_who_may_list_is_told_that_an_object_or_a_version_is_absent(cloud: 
     assert refused(seeing.copy_object, **copy) == "NoSuchVersion"
 
 
+def test_who_may_send_events_of_one_source_may_send_no_others(cloud: Cloud) -> None:
+    allowed = statement("events:PutEvents", "arn:aws:events:us-east-1:222222222222:event-bus/default")
+    role = cloud.role(allowed | {"Condition": {"StringEquals": {"events:source": "mine"}}})
+    client, event = cloud.as_role(role, "events"), {"DetailType": "a", "Detail": "{}"}
+    assert client.put_events(Entries=[event | {"Source": "mine"}])["FailedEntryCount"] == 0
+    assert "AccessDenied" in refused(client.put_events, Entries=[event | {"Source": "other"}])
+
+
 def test_glue_calls_are_checked_on_catalog_database_and_table(cloud: Cloud) -> None:
     glue, name = cloud.client("glue"), cloud.name("db").replace("-", "_")
     glue.create_database(DatabaseInput={"Name": name})
