@@ -68,6 +68,7 @@ def test_content_is_counted(name: str) -> None:
         ("plain all the same.json.gz", b'[{"a":1}]', Count(1, 0)),
         ("empty.gz", gzip.compress(b""), Count(0, 0)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_gzip_is_known_by_its_content(tmp_path: Path, name: str, data: bytes, expected: Count) -> None:
     path = tmp_path / name
