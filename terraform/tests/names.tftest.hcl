@@ -1,4 +1,4 @@
-# The names that DESIGN fixes, in each environment, and what its tfvars settle.
+# The names that are deployed, in each environment, and what its tfvars settle.
 
 provider "aws" {
   alias                       = "data"
