@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
 from typing import Any
+
+import pytest
 
 from local import up
 from local.tests.support import Cloud, statement, wait_for
@@ -16,6 +21,13 @@ class Faults:
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return up.ask(f"{self.endpoint}/_local/{path}", body)
+
+    def refusal(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
+        """The status and the message with which a request is refused."""
+        sent = urllib.request.Request(f"{self.endpoint}/_local/{path}", data=json.dumps(body).encode())
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(sent)
+        return caught.value.code, json.loads(caught.value.read())["error"]
 
     def add(self, do: str, **rule: Any) -> str:
         answer = self.ask("faults", {"faults": [{"do": do, **rule}]})
@@ -39,10 +51,10 @@ class Faults:
 class Sender:
     """A queue, and a role that may send to it."""
 
-    def __init__(self, cloud: Cloud, service: str = "lambda.amazonaws.com") -> None:
+    def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.url, self.arn = cloud.queue()
-        self.role = cloud.role(statement("sqs:SendMessage", self.arn), service=service)
+        self.role = cloud.role(statement("sqs:SendMessage", self.arn))
         self.name = self.role.rsplit("/", 1)[-1]
 
     def send(self, body: str = "x", patience_seconds: float = 60) -> Any:

@@ -34,6 +34,8 @@ def test_an_error_comes_in_the_form_of_its_service(cloud: Cloud, faults: Faults,
     answer = caught.value.response
     assert answer["Error"]["Code"] == "OneThatATestWants"
     assert answer["Error"]["Message"] == "by & by"
+    blamed = "Sender" if status < 500 else "Receiver"
+    assert answer["Error"].get("Type", blamed) == blamed
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
@@ -259,9 +261,9 @@ ERROR = {"do": "error", "status": 500, "code": "X"}
     ],
 )
 def test_a_rule_that_is_not_understood_is_refused_and_named(faults: Faults, rule: Any, named: str) -> None:
-    assert named in faults.ask("faults", {"faults": [rule]})["error"]
-    good_and_bad = faults.ask("faults", {"faults": [{"do": "drop"}, rule]})
-    assert named.replace("[0]", "[1]") in good_and_bad["error"]
+    for first, at in (([], "[0]"), ([{"do": "drop"}], "[1]")):
+        status, message = faults.refusal("faults", {"faults": [*first, rule]})
+        assert status == 400 and named.replace("[0]", at) in message
     assert faults.ask("faults") == {"faults": []}
 
 
@@ -277,4 +279,5 @@ def test_a_rule_that_is_not_understood_is_refused_and_named(faults: Faults, rule
     ],
 )
 def test_a_request_that_is_not_understood_is_refused(faults: Faults, path: str, request_body: dict, named: str) -> None:
-    assert named in faults.ask(path, request_body)["error"]
+    status, message = faults.refusal(path, request_body)
+    assert status == 400 and named in message

@@ -114,13 +114,25 @@ def test_a_message_is_not_deleted_by_a_receiver_from_whom_it_was_taken(
     wait_for(lambda: in_flight(cloud, url) == "0")
 
 
+def test_a_message_that_waits_for_its_batch_has_no_receiver_yet(cloud: Cloud, faults: Faults) -> None:
+    url, arn = cloud.queue(VisibilityTimeout="3600")
+    consume = statement(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn)
+    consumer = cloud.function("return None", cloud.role(consume))
+    cloud.client("lambda").create_event_source_mapping(
+        EventSourceArn=arn, FunctionName=consumer, BatchSize=100, MaximumBatchingWindowInSeconds=300
+    )
+    cloud.client("sqs").send_message(QueueUrl=url, MessageBody="1")
+    wait_for(lambda: in_flight(cloud, url) == "1")
+    assert faults.ask("sqs/redeliver", {"queue": url}) == {"redelivered": 0}
+
+
 def in_flight(cloud: Cloud, url: str) -> str:
     name = "ApproximateNumberOfMessagesNotVisible"
     return cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
 
 
 def test_a_queue_that_does_not_exist_is_named(faults: Faults) -> None:
-    assert "nowhere" in faults.ask("sqs/redeliver", {"queue": "nowhere"})["error"]
+    assert faults.refusal("sqs/redeliver", {"queue": "nowhere"}) == (404, "queue: there is no queue 'nowhere'")
 
 
 class Sending(Job):
