@@ -238,6 +238,19 @@ def test_a_transaction_goes_by_its_own_name_and_by_its_parts(cloud: Cloud, fault
     assert cloud.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
+def test_a_call_on_a_glue_table_goes_by_the_table_too(cloud: Cloud, faults: Faults) -> None:
+    glue, database = cloud.client("glue"), cloud.name("db").replace("-", "_")
+    glue.create_database(DatabaseInput={"Name": database})
+    for name in ("hit", "spared"):
+        glue.create_table(DatabaseName=database, TableInput={"Name": name})
+    rule = faults.add("error", resource=f"*:table/{database}/hit", status=400, code="No", times=None)
+    client = cloud.as_role(cloud.role(statement("glue:GetTable", "*")), "glue")
+    client.get_table(DatabaseName=database, Name="spared")
+    with pytest.raises(ClientError, match="No"):
+        client.get_table(DatabaseName=database, Name="hit")
+    assert faults.counts(rule) == (1, 1)
+
+
 ERROR = {"do": "error", "status": 500, "code": "X"}
 
 
