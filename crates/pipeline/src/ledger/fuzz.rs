@@ -47,7 +47,27 @@ fn any_attribute() -> impl Strategy<Value = AttributeValue> {
     })
 }
 
+/// Items as they are written, so that a single odd attribute is met by a reader that got that far.
+fn plain(kind: &str) -> Attributes {
+    let attributes: &[(&str, &str)] = match kind {
+        "file" => &[
+            ("pk", "FILE#b/k#v"),
+            ("bucket", "b"),
+            ("key", "k"),
+            ("version_id", "v"),
+            ("landed_at", "2026-11-23T12:00:00.000Z"),
+        ],
+        "run" => &[("pk", "RUN#1#jr_1"), ("state", "STARTED")],
+        _ => &[],
+    };
+    let attributes = attributes.iter();
+    attributes
+        .map(|(name, value)| ((*name).to_owned(), super::text(*value)))
+        .collect()
+}
+
 fn any_attributes() -> impl Strategy<Value = Attributes> {
+    let base = prop::sample::select(vec!["file", "run", "run", "none"]).prop_map(plain);
     let names = prop::sample::select(vec![
         "sk",
         "bucket",
@@ -88,8 +108,9 @@ fn any_attributes() -> impl Strategy<Value = Attributes> {
         6 => pk.prop_map(|pk| AttributeValue::S(pk.to_owned())),
         1 => any_attribute(),
     ];
-    let others = prop::collection::hash_map(names.prop_map(str::to_owned), any_attribute(), 0..12);
-    (others, prop::option::weighted(0.9, pk)).prop_map(|(mut item, pk)| {
+    let odd = prop::collection::hash_map(names.prop_map(str::to_owned), any_attribute(), 0..8);
+    (base, odd, prop::option::weighted(0.3, pk)).prop_map(|(mut item, odd, pk)| {
+        item.extend(odd);
         item.extend(pk.map(|pk| ("pk".to_owned(), pk)));
         item
     })
