@@ -143,3 +143,9 @@ def test_no_values_make_the_reader_fail_otherwise_than_by_refusing(values: list)
         return
     assert values, "a header alone was taken"
     assert values[-1]["end"] is True
+
+
+def test_a_line_that_is_not_utf8_is_refused_even_where_nobody_reads_it() -> None:
+    first, *rest = (json.dumps(line).encode() for line in lines())
+    with pytest.raises(ManifestError, match="line 1"):
+        check([first[:-1] + b',"note":"\xff"}', *rest])

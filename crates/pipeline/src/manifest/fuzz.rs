@@ -99,6 +99,13 @@ fn a_long_line_is_refused_wherever_its_pieces_end() {
     }
 }
 
+#[test]
+fn a_line_that_is_not_utf8_is_refused_even_where_nobody_reads_it() {
+    let lines = b"{\"manifest\":1,\"stage\":1,\"run_id\":\"jr_1\",\"note\":\"\xff\"}\n{\"end\":true,\"items\":0,\"outputs\":0}\n";
+    let said = parse(lines, &[]).1.unwrap_err();
+    assert!(said.contains("line 1") && said.contains("UTF-8"), "{said}");
+}
+
 /// What is skipped is skipped without a stack, so that the length of a line bounds this too.
 #[test]
 fn nesting_is_bounded_by_the_length_of_a_line() {
@@ -169,9 +176,14 @@ proptest! {
         };
         // Read by other means than the product's, and without a type.
         let text = String::from_utf8(bytes).unwrap();
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<&str> = text.lines().collect();
         prop_assert_eq!(lines.len(), keys.len() + 2);
         for (line, key) in lines[1..].iter().zip(&keys) {
+            prop_assert!(key.starts_with(PREFIX));
+            // A field that the product skips may be nested deeper than a value is read.
+            let Ok(line) = serde_json::from_str::<Value>(line) else {
+                continue;
+            };
             let output = &line["output"];
             let dataset = output["dataset"].as_str().unwrap();
             let folder = format!("{PREFIX}{dataset}/run={RUN}/");

@@ -112,7 +112,9 @@ impl Parser {
 
     fn read_line(&mut self, range: std::ops::Range<usize>) -> Result<Option<Entry>, ManifestError> {
         self.lines += 1;
-        let line = serde_json::from_slice(&self.buffer[range]);
+        let line = std::str::from_utf8(&self.buffer[range])
+            .map_err(|_| self.unexpected("it is not UTF-8"))?;
+        let line = serde_json::from_str(line);
         let Object::<Line>(line) = line.map_err(|source| ManifestError::Syntax {
             line: self.lines,
             source,
