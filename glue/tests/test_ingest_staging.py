@@ -174,6 +174,6 @@ def test_a_whole_run(spark: SparkSession, aws: Clients, landing: Landing, ledger
     assert {(row["n"], row["_file_id"]) for row in rows} == {(n, work[n].item["file_id"]) for n in range(len(NAMES))}
     written = json.loads(storage.read(aws.s3, f"s3://{state}/reports/stage=1/run=jr_1.json"))
     assert [row["dataset"] for row in written["datasets"]] == ["_none", "odd_names"]
-    listed = manifest.read(aws.s3, f"s3://{state}/manifests/stage=1/run=jr_1.jsonl")
+    listed = manifest.read(aws.s3, f"s3://{state}/manifests/stage=1/run=jr_1.jsonl", 1, "jr_1")
     assert (sum(output.records for output in listed.outputs), len(listed.items)) == (9, 10)
     assert list(context.ledger.markers(1)) == []

@@ -129,7 +129,7 @@ def test_a_run_takes_what_is_open_commits_it_and_marks_itself_for_the_next_stage
     assert item is not None
     assert (item["state"], item["job"], item["started_by"], item["stage"]) == ("COMMITTED", "job-1", "reconcile", 1)
     assert item["counts"] == {"items": 3, "records_in": 3, "records_out": 3, "quarantined": 0, "superseded": 0}
-    listed = manifest.read(world.clients.s3, item["manifest"])
+    listed = manifest.read(world.clients.s3, item["manifest"], 1, "jr_1")
     assert (set(listed.items), listed.outputs, listed.run_id) == (pks, [OUTPUT], "jr_1")
     assert item["report"] == f"s3://{world.bucket}/reports/stage=1/run=jr_1.json"
     assert world.clients.s3.head_object(Bucket=world.bucket, Key="reports/stage=1/run=jr_1.json")

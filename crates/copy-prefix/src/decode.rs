@@ -3,10 +3,16 @@
 use aws_lambda_events::sqs::SqsMessage;
 use jiff::Timestamp;
 use pipeline::intake::{decode_key, is_file};
+use pipeline::json::object;
 use pipeline::ledger::FileItem;
 use pipeline::protocol::dataset_of;
 use serde::Deserialize;
 use serde_json::Value;
+
+/// Most bytes of a partition key in DynamoDB.
+const LONGEST_PK: usize = 2048;
+/// Most characters of a reason; SQS counts it in with the message's own size.
+const LONGEST_REASON: usize = 1000;
 
 /// A message of the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +39,7 @@ pub struct Contents {
 impl Contents {
     fn poison(reason: impl Into<String>) -> Self {
         Self {
-            poison: Some(reason.into()),
+            poison: Some(shortened(reason.into())),
             ..Self::default()
         }
     }
@@ -51,12 +57,15 @@ impl Contents {
 #[serde(rename_all = "camelCase")]
 struct Record {
     event_time: String,
+    #[serde(deserialize_with = "object")]
     s3: S3,
 }
 
 #[derive(Deserialize)]
 struct S3 {
+    #[serde(deserialize_with = "object")]
     bucket: Bucket,
+    #[serde(deserialize_with = "object")]
     object: Object,
 }
 
@@ -107,7 +116,7 @@ fn contents(body: &str, bucket: &str, prefix: &str) -> Contents {
         match file_of(record, bucket, prefix) {
             Ok(Some(file)) => contents.files.push(file),
             Ok(None) => contents.ignored += 1,
-            Err(reason) => contents.poison = contents.poison.or(Some(reason)),
+            Err(reason) => contents.poison = contents.poison.or_else(|| Some(shortened(reason))),
         }
     }
     contents
@@ -150,7 +159,7 @@ fn file_of(record: &Value, bucket: &str, prefix: &str) -> Result<Option<FileItem
         .event_time
         .parse()
         .map_err(|_| format!("eventTime is {:?}, which is no time", record.event_time))?;
-    Ok(Some(FileItem {
+    let file = FileItem {
         dataset: dataset_of(&key, prefix),
         bucket: record.s3.bucket.name,
         key,
@@ -164,7 +173,29 @@ fn file_of(record: &Value, bucket: &str, prefix: &str) -> Result<Option<FileItem
         size,
         landed_at,
         assigned_to: None,
-    }))
+    };
+    fits_the_ledger(&file)?;
+    Ok(Some(file))
+}
+
+/// The ledger refuses longer keys, and with one all that is read together with it. S3's own limits
+/// keep every real file well below.
+fn fits_the_ledger(file: &FileItem) -> Result<(), String> {
+    let length = file.pk().len();
+    if length > LONGEST_PK {
+        return Err(format!(
+            "bucket, key and version id come to {length} bytes in the ledger, which takes {LONGEST_PK}"
+        ));
+    }
+    Ok(())
+}
+
+/// A reason as it fits beside the message: it may quote a field that fills the message by itself.
+fn shortened(reason: String) -> String {
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}...", &reason[..end]),
+        None => reason,
+    }
 }
 
 /// `ObjectCreated:Put` and its kind; some senders put the service's name before it.
@@ -173,5 +204,7 @@ fn is_creation(event_name: &str) -> bool {
     name.starts_with("ObjectCreated:")
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod items;
 mod markers;
 mod runs;

@@ -4,6 +4,7 @@
 //! - [`ledger`]: those items in DynamoDB; every write is conditional, every read consistent.
 //! - [`intake`]: taking a landed file in.
 //! - [`glue`]: starting a job's run, and asking what became of runs.
+//! - [`json`]: objects as structs, and nothing else as one.
 //! - [`manifest`]: what a run took and wrote, as the run itself says.
 //! - [`state_change`]: the event that says what became of a run.
 //! - [`clients`], [`config`], [`telemetry`]: what each `main` wires together.
@@ -13,8 +14,11 @@
 
 pub mod clients;
 pub mod config;
+#[cfg(feature = "test-util")]
+pub mod fuzz;
 pub mod glue;
 pub mod intake;
+pub mod json;
 pub mod ledger;
 pub mod manifest;
 pub mod protocol;

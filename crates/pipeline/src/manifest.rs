@@ -10,6 +10,8 @@
 //! other, wrote its temporary files. One output that is not refuses the whole manifest.
 
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod keys_to_delete;
 mod parser;
 #[cfg(test)]
@@ -42,7 +44,7 @@ pub struct Output {
 
 /// The kinds of places that jobs write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Zone {
     /// Below raw's temp prefix, until it is classified.
     Temp,
@@ -50,6 +52,20 @@ pub enum Zone {
     Legacy,
     /// Classified as secured, or not classified at all.
     Secured,
+}
+
+/// Only its name: a derived enum would also be read from an object that holds the name as a key.
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "temp" => Ok(Self::Temp),
+            "legacy" => Ok(Self::Legacy),
+            "secured" => Ok(Self::Secured),
+            _ => Err(format!("{name:?} is no zone: temp, legacy or secured")),
+        }
+    }
 }
 
 /// One line between the header and the end.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::json::Object;
 use crate::protocol::Stage;
 
 /// `source` of the events that Glue sends.
@@ -117,7 +118,8 @@ impl StateChange {
     /// # Errors
     /// [`StateChangeError`]: no retry makes such an event better.
     pub fn decode(event: &Value) -> Result<Self, StateChangeError> {
-        let envelope = Envelope::deserialize(event).map_err(StateChangeError::Shape)?;
+        let Object(envelope) =
+            Object::<Envelope>::deserialize(event).map_err(StateChangeError::Shape)?;
         let known_source = [GLUE_SOURCE, RECONCILE_SOURCE].contains(&envelope.source.as_str());
         if !known_source || envelope.detail_type != DETAIL_TYPE {
             return Err(StateChangeError::Foreign {
@@ -125,7 +127,8 @@ impl StateChange {
                 detail_type: envelope.detail_type,
             });
         }
-        let detail = Detail::deserialize(&envelope.detail).map_err(StateChangeError::Shape)?;
+        let Object(detail) =
+            Object::<Detail>::deserialize(&envelope.detail).map_err(StateChangeError::Shape)?;
         if !is_run_id(&detail.job_run_id) {
             return Err(StateChangeError::RunId(detail.job_run_id));
         }
@@ -253,6 +256,10 @@ mod tests {
             ("/source", json!("aws.s3")),
             ("/detail-type", json!("Glue Job Run Status")),
             ("/detail", json!("text")),
+            (
+                "/detail",
+                json!(["glue-2-dev", "jr_abc", "SUCCEEDED", null]),
+            ),
             ("/detail/jobName", json!(null)),
             ("/detail/jobRunId", json!("")),
             ("/detail/jobRunId", json!("jr_1^ORactive=true")),
@@ -277,6 +284,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_odd_event_is_refused_or_says_what_the_plain_one_would(
+            mutations in crate::fuzz::mutations(), damage in crate::fuzz::damage(),
+        ) {
+            let odd = mutations.iter().fold(event(), |event, mutation| mutation.applied_to(event));
+            let bytes = damage.applied_to(odd.to_string().as_bytes());
+            // As the runtime reads it.
+            let Ok(odd) = serde_json::from_slice::<Value>(&bytes) else {
+                return Ok(());
+            };
+            if let Ok(change) = StateChange::decode(&odd) {
+                prop_assert!(is_run_id(&change.run_id));
+                prop_assert!(["aws.glue", "tui-etl.reconcile"].map(Value::from).contains(&odd["source"]));
+                prop_assert_eq!(&odd["detail-type"], DETAIL_TYPE);
+                prop_assert_eq!(StateChange::decode(&with("/detail", change.detail())).unwrap(), change);
+            }
+        }
+
         #[test]
         fn no_field_makes_it_panic(
             field in prop::sample::select(vec!["/source", "/detail-type", "/detail", "/detail/jobName", "/detail/jobRunId", "/detail/state", "/detail/message"]),

@@ -1,6 +1,12 @@
 //! What a job says about its run: the part of the report that a mail needs.
 
+use anyhow::Context;
+use aws_sdk_s3::primitives::ByteStream;
 use serde::Deserialize;
+
+/// A report names each file of its run, in some 250 bytes: this is a quarter of a million of them, and
+/// fits into the function's memory twice over. The mail of a longer one goes without numbers.
+const LARGEST: usize = 64 << 20;
 
 /// A run's report; what a stage has nothing to say about is 0 or empty.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -51,6 +57,14 @@ pub struct File {
 }
 
 impl Report {
+    /// Reads the report of `run_id` from S3's answer, and no more of it than may be held in memory.
+    ///
+    /// # Errors
+    /// As [`Report::of`]; also if the answer breaks off, or is larger than a report may be.
+    pub async fn read(run_id: &str, body: ByteStream) -> anyhow::Result<Self> {
+        Self::of(run_id, &up_to(LARGEST, body).await?)
+    }
+
     /// Reads the report of `run_id`.
     ///
     /// # Errors
@@ -72,6 +86,18 @@ impl Report {
             .map(column)
             .fold(0, u64::saturating_add)
     }
+}
+
+async fn up_to(largest: usize, mut body: ByteStream) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(part) = body.try_next().await.context("the report broke off")? {
+        anyhow::ensure!(
+            part.len() <= largest - bytes.len(),
+            "the report is larger than {largest} bytes, which is the most that is read"
+        );
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -110,7 +136,36 @@ mod tests {
         assert!(Report::of("jr_1", b"<html>").is_err());
     }
 
+    #[tokio::test]
+    async fn a_report_is_read_up_to_its_limit_and_no_further() {
+        let body = |length| ByteStream::from(vec![b' '; length]);
+        assert_eq!(up_to(100, body(100)).await.unwrap().len(), 100);
+        let error = up_to(100, body(101)).await.unwrap_err().to_string();
+        assert!(error.contains("larger than 100 bytes"), "{error}");
+        // Of the real limit, and before anything is made of the bytes.
+        let error = Report::read("jr_1", body(LARGEST + 1)).await.unwrap_err();
+        assert!(error.to_string().contains("larger than"), "{error}");
+    }
+
+    #[test]
+    fn a_report_nested_without_end_is_refused_and_ends_no_process() {
+        let nested = format!(r#"{{"run_id":"jr_1","x":{}"#, "[".repeat(1 << 20));
+        assert!(Report::of("jr_1", nested.as_bytes()).is_err());
+    }
+
     proptest! {
+        #[test]
+        fn a_report_with_a_bit_flipped_or_cut_off_makes_nothing_panic(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let whole = br#"{"run_id":"jr_1","seconds":8.25,"datasets":[{"dataset":"a","records_in":1,"tables":["t"]}],"files":[{"file_id":"b/k#v","quarantined":1}]}"#;
+            let at = at.index(whole.len());
+            prop_assert!(Report::of("jr_1", &whole[..at]).is_err());
+            let mut flipped = whole.to_vec();
+            flipped[at] ^= 1 << bit;
+            if let Ok(report) = Report::of("jr_1", &flipped) {
+                prop_assert_eq!(report.run_id, "jr_1");
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(Report::of("jr_1", &bytes).is_err());

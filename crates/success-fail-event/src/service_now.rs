@@ -40,6 +40,9 @@ pub enum Unreachable {
         /// ServiceNow's words, if it has any, led in by ": ".
         explanation: String,
     },
+    /// An answer that is longer than any of the Table API's.
+    #[error("its answer is longer than {LONGEST_ANSWER} bytes, which is the most that is read")]
+    TooLong,
     /// A successful answer that is no Table API answer, as a sleeping instance gives.
     #[error("it answered something that is no Table API result")]
     NoResult,
@@ -162,10 +165,14 @@ impl ServiceNow {
         if let Some(incident) = incident {
             request = request.json(incident);
         }
-        let lost = Unreachable::Connection;
-        let answer = request.send().await.map_err(lost)?;
+        let answer = request.send().await.map_err(Unreachable::Connection)?;
         let status = answer.status();
-        let body: Option<Value> = serde_json::from_slice(&read(answer).await.map_err(lost)?).ok();
+        let body: Option<Value> = match read(answer).await {
+            Ok(body) => serde_json::from_slice(&body).ok(),
+            // What a refusal says matters less than that it is one.
+            Err(Unreachable::TooLong) if !status.is_success() => None,
+            Err(error) => return Err(error),
+        };
         if !status.is_success() {
             return Err(Unreachable::Status {
                 status,
@@ -242,13 +249,13 @@ fn table(base: &str) -> Result<Url, Unreachable> {
     Ok(url)
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
+async fn read(mut answer: Response) -> Result<Vec<u8>, Unreachable> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > LONGEST_ANSWER {
-            break;
+    while let Some(chunk) = answer.chunk().await.map_err(Unreachable::Connection)? {
+        if chunk.len() > LONGEST_ANSWER - body.len() {
+            return Err(Unreachable::TooLong);
         }
+        body.extend_from_slice(&chunk);
     }
     Ok(body)
 }

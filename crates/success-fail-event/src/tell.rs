@@ -58,12 +58,9 @@ async fn read_report(
         .send()
         .await;
     let object = object.with_context(|| format!("{uri} can't be read"))?;
-    let bytes = object
-        .body
-        .collect()
+    Report::read(&about.run.run_id, object.body)
         .await
-        .with_context(|| format!("{uri} broke off"))?;
-    Report::of(&about.run.run_id, &bytes.into_bytes()).with_context(|| uri.to_owned())
+        .with_context(|| uri.to_owned())
 }
 
 async fn raise(

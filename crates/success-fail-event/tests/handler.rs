@@ -492,6 +492,26 @@ async fn a_run_that_somebody_else_tells_is_left_to_them() {
     assert!(!function.world().has(1, "told_at"));
 }
 
+#[tokio::test]
+async fn an_answer_of_servicenow_is_read_up_to_its_limit_and_no_further() {
+    // A good answer, were it not for its length.
+    let answer = format!(
+        r#"{{"result":[{{"number":"INC0000007"}}]{}}}"#,
+        " ".repeat(1 << 20)
+    );
+    for (status, part) in [
+        (200, "longer than 1048576 bytes"),
+        (503, "503 Service Unavailable"),
+    ] {
+        let answer = answer.clone();
+        let desk = Desk::open(move |_| (status, answer.clone()));
+        let function = Function::at(&desk, World::with_run(1, &[("state", "STARTED")]));
+        let said = complaint(function.on_event(&event(INGEST, "FAILED")).await);
+        assert!(said.contains(part), "{status}: {said}");
+        assert_eq!(desk.methods(), ["GET"]);
+    }
+}
+
 /// What ServiceNow may say instead of a Table API answer.
 fn refusals() -> Vec<(u16, &'static str)> {
     vec![

@@ -160,4 +160,6 @@ def _whole(value: Any) -> Any:
         return int(value) if value == value.to_integral_value() else value
     if isinstance(value, dict):
         return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
     return value

@@ -180,7 +180,9 @@ class Taker:
         if run_id not in self.holders:
             found = self.context.ledger.get(protocol.run_pk(self.context.stage, run_id))
             if found is not None and found["state"] == protocol.COMMITTED:
-                self.manifests[run_id] = manifest.read_items(self.context.s3, found["manifest"])
+                self.manifests[run_id] = manifest.read_items(
+                    self.context.s3, found["manifest"], self.context.stage, run_id
+                )
             if found is not None and found["state"] == protocol.STARTED:
                 self.ended[run_id] = job_run_ended(self.context.clients.glue, found["job"], run_id)
             self.holders[run_id] = protocol.Holder(run_id, found["state"]) if found is not None else None
@@ -234,7 +236,8 @@ def commit(context: Context, items: Sequence[str], outputs: Iterable[manifest.Ou
 
 def read_manifest(context: Context, work: Work) -> manifest.Manifest:
     """The manifest of a committed run that this run took as its work."""
-    return manifest.read(context.s3, work.item["manifest"])
+    run_id = work.pk.split("#", 2)[2]
+    return manifest.read(context.s3, work.item["manifest"], context.stage - 1, run_id)
 
 
 def _fields(context: Context) -> dict[str, Any]:

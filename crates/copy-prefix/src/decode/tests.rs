@@ -3,11 +3,11 @@ use serde_json::json;
 
 use super::*;
 
-const BUCKET: &str = "grp2-landing-dev";
-const PREFIX: &str = "tui/legacy/";
+pub(super) const BUCKET: &str = "grp2-landing-dev";
+pub(super) const PREFIX: &str = "tui/legacy/";
 
 /// A record as S3 sends it.
-fn record() -> Value {
+pub(super) fn record() -> Value {
     json!({
         "eventVersion": "2.1",
         "eventSource": "aws:s3",

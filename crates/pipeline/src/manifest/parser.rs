@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Entry, ManifestError, Output};
+use crate::json::Object;
 use crate::protocol::Stage;
 
 /// The only version of the format so far.
@@ -10,7 +11,7 @@ const VERSION: u32 = 1;
 
 /// An S3 key holds 1,024 bytes at most, and JSON escapes one byte with six characters at most: a
 /// longer line is not ours, and reading on would only fill the memory.
-const LONGEST_LINE: usize = 64 * 1024;
+pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
 /// Any line; which fields are there says which one it is. Unknown fields are let through, so that
 /// a job may say more about an output than its readers care for.
@@ -20,7 +21,7 @@ struct Line {
     stage: Option<u64>,
     run_id: Option<String>,
     item: Option<String>,
-    output: Option<Output>,
+    output: Option<Object<Output>>,
     end: Option<bool>,
     items: Option<u64>,
     outputs: Option<u64>,
@@ -68,6 +69,9 @@ impl Parser {
     /// The next entry among the lines that are complete.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, ManifestError> {
         while let Some(length) = self.buffer[self.start..].iter().position(|b| *b == b'\n') {
+            if length > LONGEST_LINE {
+                return Err(self.too_long());
+            }
             let line = self.start..self.start + length;
             self.start += length + 1;
             if let Some(entry) = self.read_line(line)? {
@@ -75,12 +79,17 @@ impl Parser {
             }
         }
         if self.buffer.len() - self.start > LONGEST_LINE {
-            return Err(ManifestError::Unexpected {
-                line: self.lines + 1,
-                what: "it is too long for a manifest",
-            });
+            return Err(self.too_long());
         }
         Ok(None)
+    }
+
+    /// The line that begins here: whether its end is in the same piece of the body must not matter.
+    fn too_long(&self) -> ManifestError {
+        ManifestError::Unexpected {
+            line: self.lines + 1,
+            what: "it is longer than 65536 bytes, which no line of a manifest is",
+        }
     }
 
     /// There are no more bytes: the last line may lack its line feed, the end line may not lack.
@@ -103,11 +112,12 @@ impl Parser {
 
     fn read_line(&mut self, range: std::ops::Range<usize>) -> Result<Option<Entry>, ManifestError> {
         self.lines += 1;
-        let line: Line = serde_json::from_slice(&self.buffer[range]).map_err(|source| {
-            ManifestError::Syntax {
-                line: self.lines,
-                source,
-            }
+        let line = std::str::from_utf8(&self.buffer[range])
+            .map_err(|_| self.unexpected("it is not UTF-8"))?;
+        let line = serde_json::from_str(line);
+        let Object::<Line>(line) = line.map_err(|source| ManifestError::Syntax {
+            line: self.lines,
+            source,
         })?;
         match self.at {
             At::Header => self.read_header(&line).map(|()| None),
@@ -139,7 +149,7 @@ impl Parser {
                 self.items += 1;
                 Ok(Some(Entry::Item(item)))
             }
-            (None, Some(output), None) => {
+            (None, Some(Object(output)), None) => {
                 self.outputs += 1;
                 Ok(Some(Entry::Output(output)))
             }
