@@ -144,6 +144,14 @@ def test_a_record_that_a_cut_off_run_left_in_the_legacy_table_is_counted_once(st
     assert (values(stays, "legacy"), values(stays, "secured")) == ([], [1])
 
 
+def test_a_record_that_a_cut_off_run_left_is_superseded_and_not_replaced_by_the_next(stays) -> None:
+    left = stays.classified("legacy", "stays", COLUMNS, [record(1)])
+    stays.conform(left)
+    newer = stays.classified("legacy", "stays", COLUMNS, [record(2, at="2026-05-02", _run_id="jr_2")])
+    balance = stays.conform(left + newer, ["jr_1", "jr_2"])["stays"]
+    assert (balance.records_in, balance.legacy, balance.superseded, balance.replaced) == (2, 1, 1, 0)
+
+
 def test_a_key_that_comes_secured_leaves_the_legacy_table_and_never_comes_back(stays) -> None:
     stays.conform(stays.classified("legacy", "stays", COLUMNS, [record(1, at="2026-05-03"), record(2, a="other")]))
     secured = stays.classified("secured", "stays", COLUMNS, [record(3, at="2026-05-02", _run_id="jr_2")])
