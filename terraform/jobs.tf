@@ -60,4 +60,38 @@ data "aws_iam_policy_document" "job" {
     actions   = ["s3:PutObject"]
     resources = [for kind in ["manifests", "reports"] : "${local.bucket_arns.state}/${kind}/stage=${each.value}/*"]
   }
+
+  # The numbers by file of Glue 2 and Glue 3, which Spark writes: in a folder of their own, as writing takes deleting.
+  dynamic "statement" {
+    for_each = each.value > 1 ? [each.value] : []
+    content {
+      sid       = "WriteLineage"
+      actions   = concat(["s3:GetObject"], local.write_actions)
+      resources = ["${local.bucket_arns.state}/lineage/stage=${statement.value}/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.value > 1 ? [each.value] : []
+    content {
+      sid       = "LookAboveLineage"
+      actions   = ["s3:GetObject"]
+      resources = [for key in ["lineage", "lineage/stage=${statement.value}"] : "${local.bucket_arns.state}/${key}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.value > 1 ? [each.value] : []
+    content {
+      sid       = "ListLineage"
+      actions   = ["s3:ListBucket"]
+      resources = [local.bucket_arns.state]
+
+      condition {
+        test     = "StringLike"
+        variable = "s3:prefix"
+        values   = ["lineage/stage=${statement.value}/*", "lineage/"]
+      }
+    }
+  }
 }

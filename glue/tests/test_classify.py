@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from tui_etl import report, run, storage
 from tui_etl.classify import inputs, process
@@ -42,8 +43,9 @@ def written(spark: SparkSession, place: Path, dataset: str, columns: str, rows: 
 def classify(spark: SparkSession, folder: Path, outputs: list[Output], rules: Any = None) -> run.Outcome:
     folders = {zone: f"file://{folder}/{zone}/" for zone in ("legacy", "secured")}
     process.configure(spark)
-    outcome = process.classify(spark, None, process.Params("", folders, rules or rule_set(), "jr_2"), outputs)
-    report.build(2, "classify", "jr_2", "a test", run.datetime.now(run.UTC), outcome.datasets)
+    params = process.Params("", folders, rules or rule_set(), "jr_2", f"file://{folder}/lineage")
+    outcome = process.classify(spark, None, params, outputs)
+    report.build(2, "classify", "jr_2", "a test", run.datetime.now(run.UTC), outcome.datasets, (), outcome.by_file)
     return outcome
 
 
@@ -66,6 +68,36 @@ def test_each_record_goes_where_its_first_rule_says(spark, tmp_path) -> None:
         Path("legacy/stays/run=jr_2"),
         Path("secured/stays/run=jr_2"),
     }
+
+
+def test_the_numbers_of_each_landed_file_are_told(spark, tmp_path) -> None:
+    columns = "n int, vip boolean, note string, _file_id string"
+    outputs = written(spark, tmp_path / "1", "stays", columns, [
+        (1, False, None, "landing/a#1"), (2, True, "x", "landing/a#1"), (3, False, "ok", "landing/ü b#1"),
+    ])  # fmt: skip
+    outputs += written(spark, tmp_path / "2", "stays", "vip string, _file_id string", [("?", "landing/a#1")])
+    outputs += written(spark, tmp_path / "3", "unheard_of", "_file_id string", [("landing/c#1",)] * 2)
+    outcome = classify(spark, tmp_path, outputs)
+    frame = spark.read.parquet(outcome.by_file.uri).orderBy("dataset", "file_id")
+    found = [(row.dataset, row.file_id, row.records_in, row.legacy, row.secured) for row in frame.collect()]
+    assert found == [
+        ("stays", "landing/a#1", 3, 1, 2),
+        ("stays", "landing/ü b#1", 1, 1, 0),
+        ("unheard_of", "landing/c#1", 2, 0, 2),
+    ]
+    assert [(total.dataset, total.files, total.unbalanced) for total in outcome.by_file.totals] == [
+        ("stays", 2, 0),
+        ("unheard_of", 1, 0),
+    ]
+
+
+def test_a_record_that_changes_its_file_on_the_way_unbalances_the_run(spark, tmp_path, monkeypatch) -> None:
+    outputs = written(spark, tmp_path / "1", "towns", "a int, _file_id string", [(1, "f#1"), (2, "f#2")])
+    astray = F.lit("f#1").alias("_file_id")
+    read = inputs.read
+    monkeypatch.setattr(inputs, "read", lambda *given: read(*given).select("a", astray))
+    with pytest.raises(report.Unbalanced, match="towns: 2 files have not as many records out as in"):
+        classify(spark, tmp_path, outputs)
 
 
 def test_files_of_different_schemas_keep_what_they_have(spark, tmp_path) -> None:

@@ -1,14 +1,18 @@
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from tui_etl import report
-from tui_etl.report import DatasetBalance, FileOutcome, Unbalanced
+from tui_etl.report import ByFile, DatasetBalance, FileOutcome, FileTotals, Unbalanced
 
 
-def build(stage: int, rows: list[DatasetBalance], files: list[FileOutcome] | None = None) -> report.Report:
-    return report.build(stage, "glue", "jr_1", "reconcile", datetime(2024, 1, 1, tzinfo=UTC), rows, files or [])
+def build(
+    stage: int, rows: list[DatasetBalance], files: Sequence[FileOutcome] = (), by_file: ByFile | None = None
+) -> report.Report:
+    return report.build(stage, "glue", "jr_1", "reconcile", datetime(2024, 1, 1, tzinfo=UTC), rows, files, by_file)
 
 
 def test_a_balanced_report_is_json_with_every_number() -> None:
@@ -31,6 +35,7 @@ def test_a_balanced_report_is_json_with_every_number() -> None:
         "legacy": 0,
         "secured": 0,
         "superseded": 0,
+        "replaced": 0,
         "conformed": 0,
         "rescued": 0,
         "tables": [],
@@ -72,6 +77,33 @@ def test_files_that_do_not_add_up_to_their_dataset_are_refused() -> None:
     row = DatasetBalance("a", files=1, records_in=5, records_out=3, quarantined=2)
     with pytest.raises(Unbalanced, match="by file"):
         build(1, [row], [FileOutcome("x/a#1", "a", "ingested", 4, 1)])
+
+
+@pytest.mark.parametrize(
+    ("totals", "problem"),
+    [
+        ([FileTotals("a", 2, 0, records_in=4, legacy=1, secured=3)], "by file"),
+        ([FileTotals("a", 2, 0, records_in=5, legacy=3, secured=2)], "by file"),
+        ([FileTotals("a", 2, 1, records_in=5, legacy=2, secured=3)], "1 files have not as many"),
+        ([], "no numbers by file"),
+    ],
+    ids=["lost", "moved to another zone", "moved to another file", "not told"],
+)
+def test_numbers_by_file_that_do_not_add_up_to_their_dataset_are_refused(
+    totals: list[FileTotals], problem: str
+) -> None:
+    row = DatasetBalance("a", records_in=5, records_out=5, legacy=2, secured=3)
+    with pytest.raises(Unbalanced, match=problem):
+        build(2, [row], by_file=ByFile("s3://state/lineage", totals))
+
+
+def test_a_superseded_record_is_of_some_file() -> None:
+    row = DatasetBalance("a", records_in=5, records_out=4, legacy=4, conformed=4, superseded=1)
+    total = FileTotals("a", 1, 0, records_in=5, legacy=4, superseded=1)
+    built = build(3, [row], by_file=ByFile("s3://state/lineage", [total]))
+    assert json.loads(report.to_json(built))["files_uri"] == "s3://state/lineage"
+    with pytest.raises(Unbalanced, match="by file"):
+        build(3, [row], by_file=ByFile("s3://state/lineage", [replace(total, superseded=0)]))
 
 
 def test_files_without_a_dataset_are_in_the_books_of_none() -> None:

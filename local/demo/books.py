@@ -56,7 +56,16 @@ class Account:
 
 
 def expected(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, Count]]:
-    """dataset -> (files, records) by the reference.
+    """dataset -> (files, records) by the reference."""
+    result: dict[str, tuple[int, Count]] = {}
+    for dataset, count in expected_of_files(landed, reports).values():
+        number, total = result.get(dataset, (0, Count(0, 0)))
+        result[dataset] = (number + 1, total + count)
+    return result
+
+
+def expected_of_files(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, Count]]:
+    """file id -> (dataset, records) by the reference.
 
     A file without a dataset is quarantined whole, as one record. So is a file of a folder whose name turns into the
     same table name as another folder's: which of the two keeps the name is Glue 1's to say, so for such folders (only)
@@ -73,13 +82,11 @@ def expected(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> 
         for outcome in report["files"]
         if outcome["outcome"] == "quarantined"
     }
-    result: dict[str, tuple[int, Count]] = {}
+    result: dict[str, tuple[str, Count]] = {}
     for file in files:
         dataset = dataset_of(file.file.folder) or NO_DATASET
         refused = dataset == NO_DATASET or (len(spellings[dataset]) > 1 and file.file_id in whole)
-        count = Count(0, 1) if refused else count_file(file.file.path)
-        number, total = result.get(dataset, (0, Count(0, 0)))
-        result[dataset] = (number + 1, total + count)
+        result[file.file_id] = (dataset, Count(0, 1) if refused else count_file(file.file.path))
     return result
 
 

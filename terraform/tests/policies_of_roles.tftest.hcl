@@ -494,6 +494,10 @@ run "roles" {
       "arn:aws:kms:us-east-1:222222222222:key/application"                               = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/error:*"  = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/output:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                              = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage"                                      = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2"                              = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2/*"                            = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=1/*"                          = "s3:GetObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=2/*"                          = "s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=2/*"                            = "s3:PutObject"
@@ -534,6 +538,11 @@ run "roles" {
       ClassifyListTemp = {
         StringLike = {
           "s3:prefix" = "tui/legacy/temp/*"
+        }
+      }
+      ListLineage = {
+        StringLike = {
+          "s3:prefix" = ["lineage/stage=2/*", "lineage/"]
         }
       }
       PublishJobMetrics = {
@@ -579,6 +588,10 @@ run "roles" {
       "arn:aws:kms:us-east-1:222222222222:key/application"                                                       = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-etl-glue3-raw-to-confirmed-dev/error:*"  = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-etl-glue3-raw-to-confirmed-dev/output:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                                                      = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage"                                                              = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=3"                                                      = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=3/*"                                                    = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=2/*"                                                  = "s3:GetObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=3/*"                                                  = "s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=3/*"                                                    = "s3:PutObject"
@@ -615,6 +628,11 @@ run "roles" {
       ConformListTables = {
         StringLike = {
           "s3:prefix" = "legacy/*"
+        }
+      }
+      ListLineage = {
+        StringLike = {
+          "s3:prefix" = ["lineage/stage=3/*", "lineage/"]
         }
       }
       PublishJobMetrics = {

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
+from local.demo.books import expected_of_files
 from local.demo.flow import Stock, take_stock
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Snapshot, until
+from local.demo.reference import Count
 from tests.end_to_end.conftest import Watched
 from tests.end_to_end.input import HOSTILE_NAMES, awkward_files, hostile_files, lines, many_files, samples
+from tui_etl import lineage, storage
+from tui_etl.ledger import Ledger
+from tui_etl.report import files_of
 
 MANY = 300
 # Files gather for the queue's batching window (3 s here), so what is uploaded within a few windows makes as many
@@ -126,6 +134,39 @@ def test_every_record_is_in_a_table_or_in_quarantine(flow: Flow) -> None:
     assert totals["many"] == 2 * MANY
     assert totals["bookings"] > 0
     assert sum(account.quarantined for account in flow.stock.accounts) >= 11  # the samples' broken records
+
+
+def test_the_lineage_of_each_file_adds_up_to_its_records_and_its_rows(pipeline: Watched, flow: Flow) -> None:
+    rows: Counter[str] = Counter()
+    for database, table in pipeline.tables():
+        of_files = pipeline.query(f'SELECT "_file_id", count(*) FROM "{database}"."{table}" GROUP BY "_file_id"')
+        rows += Counter({str(file_id): int(number or 0) for file_id, number in of_files})
+    source = followed(pipeline)
+    ways = {file.file_id: lineage.follow(file.file_id, source) for file in flow.landed}
+    expected = expected_of_files(flow.landed, flow.stock.reports)
+    assert [problem for way in ways.values() for problem in way.problems()] == []
+    found = {file_id: Count(way.number(1, "records"), way.number(1, "quarantined")) for file_id, way in ways.items()}
+    assert found == {file_id: count for file_id, (_, count) in expected.items()}
+    assert {file_id: way.standing() for file_id, way in ways.items() if way.standing()} == dict(rows)
+    for way in ways.values():
+        lost = way.number(3, "superseded") + sum(step.numbers["replaced"] for step in way.later)
+        assert way.records() == way.standing() + lost + way.number(1, "quarantined")
+    assert sum(way.number(3, "superseded") for way in ways.values()) > 0
+    assert sum(way.number(2, "legacy") for way in ways.values()) > 0
+
+
+def followed(pipeline: Watched) -> lineage.Source:
+    """The ledger and the books of the pipeline; the numbers of a dataset's files are read once for all of them."""
+    ledger = Ledger(pipeline.dynamodb, pipeline.outputs["ledger_table"])
+    source = lineage.connect(ledger, pipeline.s3, pipeline.bucket("state"))
+
+    @cache
+    def dataset_of_run(files_uri: str, dataset: str) -> dict[str, dict[str, int]]:
+        parts = storage.parquet_files(pipeline.s3, files_of(files_uri, dataset))
+        tables = [parquet.read_table(io.BytesIO(pipeline.read(part.uri))).to_pylist() for part in parts]
+        return {row.pop("file_id"): row for table in tables for row in table}
+
+    return replace(source, numbers=lambda uri, dataset, file_id: dataset_of_run(uri, dataset).get(file_id, {}))
 
 
 def test_what_no_rule_names_is_secured(flow: Flow) -> None:

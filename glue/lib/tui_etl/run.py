@@ -66,6 +66,7 @@ class Outcome:
     outputs: Sequence[manifest.Output]
     datasets: Sequence[report.DatasetBalance]
     files: Sequence[report.FileOutcome] = field(default_factory=list)
+    by_file: report.ByFile | None = None
 
 
 def open_context(stage: int, arguments: dict[str, str], clients: storage.Clients | None = None) -> Context:
@@ -101,6 +102,7 @@ def execute(
         context.started_at,
         outcome.datasets,
         outcome.files,
+        outcome.by_file,
     )
     commit(context, [item.pk for item in work], outcome.outputs, result)
     return result

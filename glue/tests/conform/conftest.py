@@ -43,6 +43,8 @@ class Lake:
     folder: Path
     catalog: str = field(default_factory=lambda: f"lake{next(_numbers)}")
     contracts: dict[str, contracts.Contract] = field(default_factory=dict)
+    files_uri: str = ""
+    """Where the last run put its numbers by file."""
 
     def __post_init__(self) -> None:
         self.attach(self.spark)
@@ -67,7 +69,8 @@ class Lake:
         places = {
             zone: Place(self.catalog, zone, f"file:{self.folder}/warehouse/{zone}") for zone in ("legacy", "secured")
         }
-        return process.Params(places, {}, self.contracts)
+        self.files_uri = f"file://{self.folder}/lineage/{next(_numbers)}"
+        return process.Params(places, {}, self.contracts, self.files_uri)
 
     def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
         """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""
@@ -90,8 +93,14 @@ class Lake:
         spark = spark or self.spark
         process.configure(spark)
         outcome = process.conform(spark, self.params(), process.Work(inputs.group(None, outputs), list(runs)))
-        built = report.build(3, "conform", "jr_3", "a test", run.datetime.now(run.UTC), outcome.datasets)
+        at = run.datetime.now(run.UTC)
+        built = report.build(3, "conform", "jr_3", "a test", at, outcome.datasets, (), outcome.by_file)
         return {balance.dataset: balance for balance in built.datasets}
+
+    def by_file(self, dataset: str) -> dict[str, dict[str, int]]:
+        """The numbers of each file in the last run, without those that are 0."""
+        rows = self.spark.read.parquet(report.files_of(self.files_uri, dataset)).collect()
+        return {row.file_id: {k: v for k, v in row.asDict().items() if v and k != "file_id"} for row in rows}
 
     def rows(self, zone: str, dataset: str) -> list[Row]:
         """What a table holds, in the order of its records' files and positions."""

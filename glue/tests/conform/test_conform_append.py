@@ -18,6 +18,7 @@ def test_records_of_an_undescribed_dataset_are_appended(lake) -> None:
     assert balance.tables == [f"legacy.{NAME}", f"secured.{NAME}"]
     assert [(row.a, row.b, row._position) for row in lake.rows("legacy", NAME)] == [(1, "x", 1), (2, None, 2)]
     assert [(row.a, row._rule_id) for row in lake.rows("secured", NAME)] == [(3, "a-rule")]
+    assert lake.by_file(NAME) == {"landing/x.json#1": {"records_in": 3, "legacy": 2, "secured": 1}}
 
 
 def test_a_repeated_run_appends_nothing_and_the_next_one_only_its_own(lake) -> None:
@@ -29,6 +30,7 @@ def test_a_repeated_run_appends_nothing_and_the_next_one_only_its_own(lake) -> N
         "legacy", NAME, "a bigint", [{"a": 1, "_file_id": "landing/it's \\ ü.json#2", "_run_id": "jr_2"}]
     )
     assert lake.conform(second, ["jr_2"])[NAME].records_out == 1
+    assert lake.by_file(NAME) == {"landing/it's \\ ü.json#2": {"records_in": 1, "legacy": 1}}
     assert [row.a for row in lake.rows("legacy", NAME)] == [1, 1, 1]
 
 

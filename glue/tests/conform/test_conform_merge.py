@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tui_etl.conform import keyed
+from tui_etl.conform import keyed, merge
 from tui_etl.conform.contracts import KEY, Contract
 from tui_etl.conform.tables import TableError
 
@@ -73,6 +74,7 @@ def random_record(chance: random.Random, number: int, run: str) -> tuple[str, di
 def test_tables_are_what_a_plain_reference_makes_of_all_records(stays) -> None:
     chance = random.Random(1)
     seen: list[tuple[str, dict[str, Any]]] = []
+    standing_by_file: Counter[str] = Counter()
     for number in range(1, 4):
         run = f"jr_{number}"
         batch = [random_record(chance, 1000 * number + i, run) for i in range(RECORDS)]
@@ -88,6 +90,14 @@ def test_tables_are_what_a_plain_reference_makes_of_all_records(stays) -> None:
         assert (balance.records_in, balance.records_out, balance.superseded) == (RECORDS, standing, RECORDS - standing)
         keys = {zone: {row._key for row in stays.rows(zone, "stays")} for zone in expected}
         assert not keys["legacy"] & keys["secured"]
+        by_file = stays.by_file("stays")
+        for file_id, numbers in by_file.items():
+            standing_by_file[file_id] += numbers.get("legacy", 0) + numbers.get("secured", 0)
+            standing_by_file[file_id] -= numbers.get("replaced", 0)
+        assert +standing_by_file == Counter(row._file_id for zone in expected for row in stays.rows(zone, "stays"))
+        assert sum(numbers.get("superseded", 0) for numbers in by_file.values()) == balance.superseded
+        assert sum(numbers.get("replaced", 0) for numbers in by_file.values()) == balance.replaced
+    assert balance.replaced > 0
 
 
 def test_a_repeated_run_changes_nothing(stays) -> None:
@@ -98,6 +108,48 @@ def test_a_repeated_run_changes_nothing(stays) -> None:
     again = stays.conform(outputs)["stays"]
     assert {zone: (stays.rows(zone, "stays"), stays.snapshots(zone, "stays")) for zone in before} == before
     assert (first.records_out, first.superseded) == (again.records_out, again.superseded) == (3, 1)
+
+
+def test_a_file_whose_rows_make_room_is_told_in_the_run_in_which_they_do(stays) -> None:
+    first = [record(n, a=f"k{n}", _file_id="landing/one#1", _position=n) for n in (1, 2, 3)]
+    stays.conform(stays.classified("legacy", "stays", COLUMNS, first))
+    assert stays.by_file("stays") == {"landing/one#1": {"records_in": 3, "legacy": 3}}
+
+    second = [
+        record(4, a="k1", at="2026-05-02", _file_id="landing/two#1", _run_id="jr_2"),  # replaces
+        record(5, a="k2", at="2026-04-02", _file_id="landing/two#1", _position=2, _run_id="jr_2"),  # too late
+    ]
+    outputs = stays.classified("legacy", "stays", COLUMNS, second)
+    secured = [record(6, a="k3", at="2026-05-02", _file_id="landing/three#1", _run_id="jr_2")]
+    balance = stays.conform(outputs + stays.classified("secured", "stays", COLUMNS, secured), ["jr_2"])["stays"]
+    assert stays.by_file("stays") == {
+        "landing/one#1": {"replaced": 2},
+        "landing/two#1": {"records_in": 2, "legacy": 1, "superseded": 1},
+        "landing/three#1": {"records_in": 1, "secured": 1},
+    }
+    assert (balance.records_in, balance.conformed, balance.superseded, balance.replaced) == (3, 2, 1, 2)
+
+    moved = [record(7, a="k2", at="2026-04-01", _file_id="landing/four#1", _run_id="jr_3")]
+    stays.conform(stays.classified("secured", "stays", COLUMNS, moved), ["jr_3"])
+    assert stays.by_file("stays") == {"landing/four#1": {"records_in": 1, "superseded": 1}}
+    assert values(stays, "secured") == [2, 6]
+
+
+def test_a_record_that_a_cut_off_run_left_in_the_legacy_table_is_counted_once(stays) -> None:
+    left = stays.classified("legacy", "stays", COLUMNS, [record(1, at="2026-05-03")])
+    stays.conform(left)
+    older = stays.classified("secured", "stays", COLUMNS, [record(2, at="2026-05-02", _run_id="jr_2")])
+    balance = stays.conform(left + older, ["jr_1", "jr_2"])["stays"]
+    assert (balance.records_in, balance.secured, balance.superseded, balance.replaced) == (2, 1, 1, 0)
+    assert (values(stays, "legacy"), values(stays, "secured")) == ([], [1])
+
+
+def test_a_record_that_a_cut_off_run_left_is_superseded_and_not_replaced_by_the_next(stays) -> None:
+    left = stays.classified("legacy", "stays", COLUMNS, [record(1)])
+    stays.conform(left)
+    newer = stays.classified("legacy", "stays", COLUMNS, [record(2, at="2026-05-02", _run_id="jr_2")])
+    balance = stays.conform(left + newer, ["jr_1", "jr_2"])["stays"]
+    assert (balance.records_in, balance.legacy, balance.superseded, balance.replaced) == (2, 1, 1, 0)
 
 
 def test_a_key_that_comes_secured_leaves_the_legacy_table_and_never_comes_back(stays) -> None:
@@ -120,7 +172,7 @@ def test_a_key_that_comes_secured_leaves_the_legacy_table_and_never_comes_back(s
 def test_a_run_begins_by_sweeping_what_a_crash_left_in_both_tables(stays, monkeypatch) -> None:
     stays.conform(stays.classified("legacy", "stays", COLUMNS, [record(1, at="2026-05-01"), record(2, a="other")]))
     with monkeypatch.context() as crash:
-        crash.setattr("tui_etl.conform.merge.sweep", lambda pair: 0)
+        crash.setattr("tui_etl.conform.merge.sweep", lambda pair: merge.Swept())
         outputs = stays.classified("secured", "stays", COLUMNS, [record(3, at="2026-05-02", _run_id="jr_2")])
         stays.conform(outputs, ["jr_2"])
     assert (values(stays, "legacy"), values(stays, "secured")) == ([1, 2], [3])

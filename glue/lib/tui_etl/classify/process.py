@@ -11,12 +11,12 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from tui_etl import run, storage
+from tui_etl import by_file, report, run, storage
 from tui_etl.classify import inputs, transform
 from tui_etl.classify.inputs import Group
-from tui_etl.classify.rules import LEGACY, SECURED, RuleSet
+from tui_etl.classify.rules import LEGACY, SECURED, ZONES, RuleSet
 from tui_etl.manifest import Output
-from tui_etl.report import DatasetBalance
+from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
 ARGUMENTS = ("raw_bucket", "legacy_bucket", "secured_bucket", "classified_prefix", "rules_uri")
 TEMP = "temp"
@@ -29,19 +29,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Params:
-    """Where records come from and go to, by zone, and by what rules. `folders` end with a slash."""
+    """Where records come from and go to, by zone, and by what rules. `folders` end with a slash.
+
+    `files_uri`: where the numbers by file go.
+    """
 
     raw_bucket: str
     folders: Mapping[str, str]
     rules: RuleSet
     run_id: str
+    files_uri: str
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], rules: RuleSet) -> Params:
         prefix = arguments["classified_prefix"].strip("/")
         buckets = {LEGACY: arguments["legacy_bucket"], SECURED: arguments["secured_bucket"]}
         folders = {zone: f"s3://{bucket}/{prefix}/" for zone, bucket in buckets.items()}
-        return cls(arguments["raw_bucket"], folders, rules, arguments["JOB_RUN_ID"])
+        run_id = arguments["JOB_RUN_ID"]
+        files_uri = report.files_uri(arguments["state_bucket"], report.CLASSIFY, run_id)
+        return cls(arguments["raw_bucket"], folders, rules, run_id, files_uri)
 
     def folder(self, zone: str, dataset: str) -> str:
         return f"{self.folders[zone]}{dataset}/run={self.run_id}"
@@ -68,13 +74,14 @@ def classify(spark: SparkSession, s3: Any, params: Params, listed: Sequence[Outp
     datasets = inputs.by_dataset(inputs.group(s3, listed))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         done = list(pool.map(lambda name: _classify_dataset(spark, s3, params, name, datasets[name]), datasets))
-    outputs = [output for written, _ in done for output in written]
-    return run.Outcome(outputs, [balance for _, balance in done])
+    outputs = [output for written, _, _ in done for output in written]
+    totals = ByFile(params.files_uri, [total for _, _, total in done])
+    return run.Outcome(outputs, [balance for _, balance, _ in done], by_file=totals)
 
 
 def _classify_dataset(
     spark: SparkSession, s3: Any, params: Params, dataset: str, groups: Sequence[Group]
-) -> tuple[list[Output], DatasetBalance]:
+) -> tuple[list[Output], DatasetBalance, FileTotals]:
     zones: set[str] = set()
     for group in groups:
         zones |= _write(spark, params, group)
@@ -88,9 +95,13 @@ def _classify_dataset(
         legacy=sum(output.records for output in outputs if output.zone == LEGACY),
         secured=sum(output.records for output in outputs if output.zone == SECURED),
     )
+    read = [output for group in groups for output in group.outputs]
+    written = {zone: [output for output in outputs if output.zone == zone] for zone in ZONES}
+    told = [by_file.read(spark, files, name) for name, files in {"records_in": read, **written}.items()]
+    total = by_file.write(told, report.CLASSIFY, dataset, params.files_uri)
     fields = {"dataset": dataset, "run_id": params.run_id, "schemas": len(groups)}
     logger.info("classified a dataset", extra=fields | {"legacy": balance.legacy, "secured": balance.secured})
-    return outputs, balance
+    return outputs, balance, total
 
 
 def _write(spark: SparkSession, params: Params, group: Group) -> set[str]:

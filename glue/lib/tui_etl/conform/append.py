@@ -13,7 +13,7 @@ from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import align
-from tui_etl.conform.pair import Pair
+from tui_etl.conform.pair import Merged, Pair
 from tui_etl.conform.tables import Table
 
 # The matched clause never does anything, as rows that are there are taken out before. It is what makes Iceberg validate
@@ -22,12 +22,12 @@ _ON = "t._file_id BETWEEN :first AND :last AND t._file_id = s._file_id AND t._po
 _CLAUSES = "WHEN MATCHED AND t._file_id IS NULL THEN DELETE WHEN NOT MATCHED THEN INSERT *"
 
 
-def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group]]) -> int:
-    """Append the files of both zones to the dataset's tables; returns how many were superseded: none."""
+def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group]]) -> Merged:
+    """Append the files of both zones to the dataset's tables; nothing is superseded, and nothing lost."""
     for zone in (SECURED, LEGACY):
         if groups[zone]:
             _append(spark, pair, pair.tables()[zone], groups[zone])
-    return 0
+    return Merged()
 
 
 def _append(spark: SparkSession, pair: Pair, table: Table, groups: Sequence[Group]) -> None:

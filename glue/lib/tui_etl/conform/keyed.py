@@ -24,6 +24,8 @@ from tui_etl.conform.types import quoted, storable
 OURS = "came by this run"
 FRESH = "is not in the table"
 _RANK = "rank in its key"
+_ROW = "struct<_file_id:string,_run_id:string>"
+REPLACED = "row that it replaces"
 _THEIRS = "order of the table's row"
 
 
@@ -66,21 +68,47 @@ def order_sql(contract: Contract, alias: str) -> str:
 
 
 def reduce_to_latest(df: DataFrame, contract: Contract) -> DataFrame:
-    """One row a key, the latest."""
-    window = Window.partitionBy(KEY).orderBy(order(contract).desc())
+    """One row a key, the latest.
+
+    A run that was cut off may have left a record of this run in the legacy table: then the record competes with itself,
+    and is to be counted as one of this run's.
+    """
+    ours = [F.col(quoted(OURS)).desc()] if OURS in df.columns else []
+    window = Window.partitionBy(KEY).orderBy(order(contract).desc(), *ours)
     return df.withColumn(_RANK, F.row_number().over(window)).where(F.col(_RANK) == 1).drop(_RANK)
 
 
 def standing(candidates: DataFrame, table: DataFrame | None, contract: Contract) -> DataFrame:
-    """The latest candidate of each key unless the table has a later one; `FRESH` tells whether the table lacks it."""
+    """The latest candidate of each key unless the table has a later one.
+
+    `FRESH` tells whether the table lacks it, and `REPLACED` which row of the table has its key.
+    """
     latest = reduce_to_latest(candidates, contract)
     if table is None:
-        return latest.withColumn(FRESH, F.lit(True))
-    known = table.select(KEY, order(contract).alias(_THEIRS))
+        return latest.withColumn(FRESH, F.lit(True)).withColumn(REPLACED, F.lit(None).cast(_ROW))
+    known = table.select(KEY, order(contract).alias(_THEIRS), F.struct("_file_id", "_run_id").alias(REPLACED))
     ours, theirs = order(contract), F.col(quoted(_THEIRS))
     joined = latest.join(known, KEY, "left")
     fresh = joined.withColumn(FRESH, theirs.isNull() | (ours > theirs))
     return fresh.where(F.col(quoted(FRESH)) | (ours == theirs)).drop(_THEIRS)
+
+
+def replaced(standing: DataFrame) -> DataFrame:
+    """Of what stands, the rows that have to make room in the table."""
+    gone = standing.where(F.col(quoted(FRESH)) & F.col(quoted(REPLACED)).isNotNull())
+    return gone.select(F.col(quoted(REPLACED, "_file_id")), F.col(quoted(REPLACED, "_run_id")))
+
+
+def earlier(one: DataFrame, other: DataFrame, contract: Contract) -> DataFrame:
+    """Of the rows with the same key in two tables the earlier ones; a record that both have is none."""
+    sides = [
+        df.select(KEY, order(contract).alias(f"o{n}"), F.struct("_file_id", "_run_id").alias(f"r{n}"))
+        for n, df in enumerate((one, other))
+    ]
+    both = sides[0].join(sides[1], KEY).where("o0 <> o1")
+    return both.select(F.when(F.col("o0") < F.col("o1"), F.col("r0")).otherwise(F.col("r1")).alias("row")).select(
+        "row.*"
+    )
 
 
 def only_of(df: DataFrame, keys: DataFrame) -> DataFrame:

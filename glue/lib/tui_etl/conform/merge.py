@@ -7,6 +7,7 @@ first, then the legacy one without any key that is secured, and then a sweep. Ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,7 +17,7 @@ from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import align, keyed
 from tui_etl.conform.contracts import KEY, Contract
-from tui_etl.conform.pair import Pair
+from tui_etl.conform.pair import Merged, Pair
 from tui_etl.conform.tables import Table
 from tui_etl.conform.types import quoted
 
@@ -26,38 +27,50 @@ _DELETE = "WHEN MATCHED THEN DELETE"
 _ON_KEY = f"t.{KEY} = s.{KEY}"
 
 
-def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group]]) -> int:
-    """Merge the files of both zones into the dataset's tables; returns how many records were superseded.
+def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group]]) -> Merged:
+    """Merge the files of both zones into the dataset's tables.
 
-    They are counted by what the merge plans to write, not by what the tables hold afterwards: so the books tell if the
-    two differ.
+    The superseded records are counted by what the merge plans to write, not by what the tables hold afterwards: so the
+    books tell if the two differ.
     """
     read = {zone: [_read(spark, pair, group) for group in groups[zone]] for zone in (LEGACY, SECURED)}
     records = sum(group.count() for zone in read for group in read[zone])
     legacy = _together(pair, pair.legacy, read[LEGACY]) if read[LEGACY] else None
     stands = 0
+    lost: list[DataFrame] = []
     if read[SECURED] or pair.secured.exists():
         candidates, legacy = _secured_candidates(pair, legacy, read[SECURED])
-        stands += _write(pair, pair.secured, candidates)
+        written, gone = _write(pair, pair.secured, candidates)
+        stands, lost = stands + written, lost + gone
     if legacy is not None:
-        stands += _write(pair, pair.legacy, legacy.withColumn(keyed.OURS, F.lit(True)))
-    sweep(pair)
-    return records - stands
+        written, gone = _write(pair, pair.legacy, legacy.withColumn(keyed.OURS, F.lit(True)))
+        stands, lost = stands + written, lost + gone
+    return Merged(records - stands, lost + sweep(pair).lost)
 
 
-def sweep(pair: Pair) -> int:
+@dataclass(frozen=True)
+class Swept:
+    """Keys that were in both tables, and the rows that went from either, as in `Merged`."""
+
+    keys: int = 0
+    lost: list[DataFrame] = field(default_factory=list)
+
+
+def sweep(pair: Pair) -> Swept:
     """Empty the legacy table of every key that the secured one has; a later row of such a key is moved, not lost."""
     if not (pair.secured.exists() and pair.legacy.exists()):
-        return 0
+        return Swept()
     pair.secured.check_key()
     stray = keyed.only_of(pair.legacy.rows(), pair.secured.rows())
     found = stray.count()
+    lost: list[DataFrame] = []
     if found:
         target = pair.schema(pair.secured, [stray.schema])
         moved = align.align(keyed.only_of(pair.legacy.rows(), pair.secured.rows()), target, whole_records=False)
+        lost.append(_kept(keyed.earlier(moved, pair.secured.rows(), pair.contract)))
         pair.secured.merge(moved, _ON_KEY, _clauses(pair.contract, _REPLACE))
         pair.legacy.merge(pair.secured.rows().select(KEY), _ON_KEY, _DELETE)
-    return found
+    return Swept(found, lost)
 
 
 def _secured_candidates(
@@ -89,21 +102,32 @@ def _secured_candidates(
     return together, legacy
 
 
-def _write(pair: Pair, table: Table, candidates: DataFrame) -> int:
-    """Merge what stands of the candidates into a table; returns how many records of this run stand in it."""
+def _write(pair: Pair, table: Table, candidates: DataFrame) -> tuple[int, list[DataFrame]]:
+    """Merge what stands of the candidates into a table.
+
+    Returns how many records of this run stand in it, and the rows that they, or rows of the legacy table, replaced.
+    """
     there = table.exists()
     standing = keyed.standing(candidates, table.rows() if there else None, pair.contract).persist()
     try:
-        fresh = standing.where(F.col(quoted(keyed.FRESH))).drop(keyed.FRESH, keyed.OURS)
+        fresh = standing.where(F.col(quoted(keyed.FRESH))).drop(keyed.FRESH, keyed.OURS, keyed.REPLACED)
         counts = standing.agg(F.count_if(F.col(quoted(keyed.OURS))), F.count_if(F.col(quoted(keyed.FRESH)))).first()
         assert counts is not None
+        lost: list[DataFrame] = []
         if counts[1]:
-            if not there:
+            if there:
+                lost.append(_kept(keyed.replaced(standing)))
+            else:
                 table.create(fresh.schema)
             table.merge(fresh, _ON_KEY, _clauses(pair.contract, _UPSERT))
-        return int(counts[0])
+        return int(counts[0]), lost
     finally:
         standing.unpersist()
+
+
+def _kept(rows: DataFrame) -> DataFrame:
+    """Rows as they are now: a cache would be filled anew from the table once that has changed."""
+    return rows.localCheckpoint()
 
 
 def _read(spark: SparkSession, pair: Pair, group: Group) -> DataFrame:

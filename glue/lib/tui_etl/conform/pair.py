@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import contracts, types
 from tui_etl.conform.contracts import KEY, LINEAGE, OWN, Contract
 from tui_etl.conform.tables import Place, Table
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a write came to: how many of its records were superseded, and the rows that went from the tables.
+
+    `lost` has the `_file_id` and `_run_id` of each such row, read before it went.
+    """
+
+    superseded: int = 0
+    lost: list[DataFrame] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from tui_etl import run
+from tui_etl import by_file, report, run
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import append, merge
 from tui_etl.conform.contracts import Contract
+from tui_etl.conform.merge import Swept
 from tui_etl.conform.pair import Pair
 from tui_etl.conform.tables import Place
-from tui_etl.report import DatasetBalance
+from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
 ARGUMENTS = (
     "conformed_bucket",
@@ -41,11 +43,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Params:
-    """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts."""
+    """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts.
+
+    `files_uri`: where the numbers by file go.
+    """
 
     places: Mapping[str, Place]
     buckets: Mapping[str, str]
     contracts: Mapping[str, Contract]
+    files_uri: str
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], contracts: Mapping[str, Contract]) -> Params:
@@ -56,7 +62,9 @@ class Params:
             )
             for zone in (LEGACY, SECURED)
         }
-        return cls(places, {zone: arguments[f"{zone}_bucket"] for zone in (LEGACY, SECURED)}, contracts)
+        buckets = {zone: arguments[f"{zone}_bucket"] for zone in (LEGACY, SECURED)}
+        files_uri = report.files_uri(arguments["state_bucket"], report.CONFORM, arguments["JOB_RUN_ID"])
+        return cls(places, buckets, contracts, files_uri)
 
 
 @dataclass
@@ -90,13 +98,19 @@ def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
     keyed = [name for name, contract in params.contracts.items() if contract.key]
     pairs = {name: _pair(spark, params, name) for name in {*datasets, *keyed}}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        swept = list(pool.map(lambda name: merge.sweep(pairs[name]), keyed))
+        swept = dict(zip(keyed, pool.map(lambda name: merge.sweep(pairs[name]), keyed), strict=True))
         _size_shuffles(spark, [pairs[name] for name in datasets], work.groups)
-        done = list(pool.map(lambda name: _conform_dataset(spark, pairs[name], datasets[name], work.run_ids), datasets))
-    for name, moved in zip(keyed, swept, strict=True):
-        if moved:
-            logger.warning("an earlier run had left keys in two tables", extra={"dataset": name, "keys": moved})
-    return run.Outcome([], done)
+
+        def bring(name: str) -> tuple[DatasetBalance, FileTotals]:
+            before = swept.get(name, Swept())
+            return _conform_dataset(spark, params, pairs[name], datasets[name], work.run_ids, before.lost)
+
+        done = list(pool.map(bring, datasets))
+    for name, moved in swept.items():
+        if moved.keys:
+            logger.warning("an earlier run had left keys in two tables", extra={"dataset": name, "keys": moved.keys})
+    totals = ByFile(params.files_uri, [total for _, total in done])
+    return run.Outcome([], [balance for balance, _ in done], by_file=totals)
 
 
 def _pair(spark: SparkSession, params: Params, dataset: str) -> Pair:
@@ -105,28 +119,43 @@ def _pair(spark: SparkSession, params: Params, dataset: str) -> Pair:
 
 
 def _conform_dataset(
-    spark: SparkSession, pair: Pair, groups: Sequence[Group], run_ids: Sequence[str]
-) -> DatasetBalance:
+    spark: SparkSession,
+    params: Params,
+    pair: Pair,
+    groups: Sequence[Group],
+    run_ids: Sequence[str],
+    lost_before: Sequence[DataFrame],
+) -> tuple[DatasetBalance, FileTotals]:
     dataset = pair.contract.dataset
     by_zone = {zone: [group for group in groups if group.zone == zone] for zone in (LEGACY, SECURED)}
-    superseded = (merge if pair.contract.key else append).conform(spark, pair, by_zone)
-    counts = {zone: table.count_of_runs(run_ids) for zone, table in pair.tables().items() if table.exists()}
-    rows = {zone: counts.get(zone, (0, 0))[0] for zone in (LEGACY, SECURED)}
+    merged = (merge if pair.contract.key else append).conform(spark, pair, by_zone)
+    tables = {zone: table for zone, table in pair.tables().items() if table.exists()}
+    told = [by_file.read(spark, [output for group in groups for output in group.outputs], "records_in")]
+    for zone, table in tables.items():
+        numbers = {zone: F.lit(1), "rescued": F.col("_rescued").isNotNull()}
+        told.append(by_file.tell(table.rows_of_runs(run_ids), **numbers))
+    for rows in (*lost_before, *merged.lost):
+        others = rows.where(~F.col("_run_id").isin(list(run_ids)))
+        told.append(by_file.tell(others, replaced=F.lit(1)))
+    total = by_file.write(told, report.CONFORM, dataset, params.files_uri)
     balance = DatasetBalance(
         dataset,
         files=sum(len(group.outputs) for group in groups),
         bytes=sum(group.size for group in groups),
         records_in=sum(group.records for group in groups),
-        records_out=sum(rows.values()),
-        legacy=rows[LEGACY],
-        secured=rows[SECURED],
-        superseded=superseded,
-        conformed=sum(rows.values()),
-        rescued=sum(rescued for _, rescued in counts.values()),
-        tables=[table.name for zone, table in sorted(pair.tables().items()) if zone in counts],
+        records_out=total.legacy + total.secured,
+        legacy=total.legacy,
+        secured=total.secured,
+        superseded=merged.superseded,
+        replaced=total.replaced,
+        conformed=total.legacy + total.secured,
+        rescued=total.rescued,
+        tables=[table.name for _, table in sorted(tables.items())],
     )
-    logger.info("conformed a dataset", extra={"dataset": dataset, "rows": rows, "superseded": superseded})
-    return balance
+    rows_by_zone = {LEGACY: balance.legacy, SECURED: balance.secured}
+    fields = {"dataset": dataset, "rows": rows_by_zone, "superseded": balance.superseded}
+    logger.info("conformed a dataset", extra=fields)
+    return balance, total
 
 
 def _size_shuffles(spark: SparkSession, pairs: Sequence[Pair], groups: Sequence[Group]) -> None:

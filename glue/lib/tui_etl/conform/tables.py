@@ -140,12 +140,9 @@ class Table:
         finally:
             self.spark.catalog.dropTempView(view)
 
-    def count_of_runs(self, run_ids: Sequence[str]) -> tuple[int, int]:
-        """How many rows came by these Glue 1 runs, and how many of them have something rescued."""
-        of_runs = self.rows().where(F.col("_run_id").isin(list(run_ids)))
-        counts = of_runs.agg(F.count("*"), F.count("_rescued")).first()
-        assert counts is not None
-        return counts[0], counts[1]
+    def rows_of_runs(self, run_ids: Sequence[str]) -> DataFrame:
+        """The rows that came by these Glue 1 runs."""
+        return self.rows().where(F.col("_run_id").isin(list(run_ids)))
 
     def _comment_of(self, column: str) -> str:
         own = {name: comment for name, (_, comment) in LINEAGE.items()} | {KEY: KEY_COMMENT}
