@@ -34,7 +34,7 @@ class Books:
         return Source(
             self.items.get,
             self.reports.__getitem__,
-            self.manifests.__getitem__,
+            lambda uri, stage, run_id: self.manifests[f"{stage}-{run_id}"] if uri == f"{stage}-{run_id}" else set(),
             lambda *place: self.numbers.get(place, {}),
             lambda: [uri.removeprefix("files-3-") for uri, _, _ in self.numbers if uri.startswith("files-3-")],
         )
@@ -164,7 +164,7 @@ def test_the_ledger_and_the_state_bucket_are_read(aws: Clients, table: str) -> N
     assert (source.numbers(place, "stays", FILE), source.numbers(place, "stays", "b")) == ({"legacy": 2}, {})
     assert source.numbers(place, "another", FILE) == {}
     assert list(source.conform_runs()) == ["jr_3"]
-    assert source.items(f"s3://{bucket}/m.jsonl") == {"RUN#2#jr_2"}
+    assert source.items(f"s3://{bucket}/m.jsonl", 3, "jr_3") == {"RUN#2#jr_2"}
     assert source.report(f"s3://{bucket}/r.json") == {"datasets": []}
     item = source.get("RUN#3#jr_3")
     assert item is not None

@@ -37,7 +37,7 @@ class Source:
 
     get: Callable[[str], Mapping[str, Any] | None]
     report: Callable[[str], Mapping[str, Any]]
-    items: Callable[[str], Set[str]]
+    items: Callable[[str, int, str], Set[str]]
     numbers: Callable[[str, str, str], Numbers]
     conform_runs: Callable[[], Iterable[str]]
 
@@ -122,7 +122,7 @@ def follow(file_id: str, source: Source) -> Lineage:
         if taker["state"] != protocol.COMMITTED:
             steps.append(Step(stage, run_id, taker["state"], taker.get("started_by")))
             break
-        if pk not in source.items(taker["manifest"]):
+        if pk not in source.items(taker["manifest"], stage, run_id):
             break  # it held the item, and left it to the next run
         document = source.report(taker["report"])
         if stage == 1:
@@ -178,7 +178,7 @@ def connect(ledger: Ledger, s3: Any, state_bucket: str) -> Source:
     return Source(
         ledger.get,
         cache(lambda uri: json.loads(storage.read(s3, uri))),
-        cache(lambda uri: manifest.read_items(s3, uri)),
+        cache(lambda uri, stage, run_id: manifest.read_items(s3, uri, stage, run_id)),
         lambda files_uri, dataset, file_id: read_numbers(s3, files_uri, dataset, file_id),
         lambda: _runs(s3, state_bucket),
     )
