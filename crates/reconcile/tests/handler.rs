@@ -998,7 +998,7 @@ async fn an_untold_run_is_found_however_long_ago_it_ended_and_all_before_it_is_r
     let since_then = known(days(30));
     assert_eq!(
         since_then.effects().await.1,
-        [event.clone()],
+        std::slice::from_ref(&event),
         "the look-back of two days is no limit"
     );
     let requests = since_then.requests();
