@@ -70,6 +70,14 @@ module "reconcile" {
     EVENT_BUS_NAME    = local.event_bus_name
     LOOKBACK_HOURS    = tostring(var.reconcile_lookback_hours)
     LISTING_PAGES     = tostring(var.reconcile_listing_pages)
+
+    EVENT_GRACE_SECONDS    = tostring(var.reconcile_patience.event_grace_seconds)
+    LANDING_GRACE_SECONDS  = tostring(var.reconcile_patience.landing_grace_seconds)
+    TELLING_LEASE_SECONDS  = tostring(var.reconcile_patience.telling_lease_seconds)
+    SCHEDULE_GRACE_SECONDS = tostring(var.reconcile_patience.schedule_grace_seconds)
+    STALE_MARKER_SECONDS   = tostring(var.reconcile_patience.stale_marker_seconds)
+    FIRST_PAUSE_SECONDS    = tostring(var.reconcile_patience.first_pause_seconds)
+    LONGEST_PAUSE_SECONDS  = tostring(var.reconcile_patience.longest_pause_seconds)
   }
 
   log_level                = var.log_level
@@ -98,6 +106,28 @@ resource "aws_cloudwatch_metric_alarm" "reconcile_absent" {
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching" # a function that isn't called has no metric at all
+
+  alarm_actions = [aws_sns_topic.alerts.arn]
+  ok_actions    = [aws_sns_topic.alerts.arn]
+}
+
+# A file that no event brought is found by the next pass of the listing, so a pass must not take for ever. The function
+# writes the number into its log in CloudWatch's embedded metric format (crates/reconcile/src/metric.rs).
+resource "aws_cloudwatch_metric_alarm" "listing_pass_age" {
+  provider = aws.application
+
+  alarm_name        = "${local.functions.reconcile}-listing"
+  alarm_description = "${local.functions.reconcile} has been listing ${local.buckets.landing} for more than a day and is not through: raise reconcile_listing_pages, or the time-out of reconcile."
+  namespace         = "tui-etl"
+  metric_name       = "ListingPassAge"
+  dimensions        = { FunctionName = local.functions.reconcile }
+
+  statistic           = "Maximum"
+  period              = var.reconcile_interval_minutes * 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 24 * 60 * 60
+  treat_missing_data  = "ignore" # that it does not run has an alarm of its own
 
   alarm_actions = [aws_sns_topic.alerts.arn]
   ok_actions    = [aws_sns_topic.alerts.arn]

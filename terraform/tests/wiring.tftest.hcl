@@ -356,6 +356,7 @@ run "functions" {
       ALERT_TOPIC_ARN        = "arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"
       SERVICENOW_SECRET_ID   = "tui-etl-servicenow-dev"
       ENVIRONMENT            = "dev"
+      TELLING_LEASE_SECONDS  = "300"
       RUST_LOG               = "info"
     })
     error_message = jsonencode(module.success_fail_event.configuration.environment)
@@ -374,8 +375,16 @@ run "functions" {
       CLASSIFY_TIMEZONE = "Europe/London"
       EVENT_BUS_NAME    = "default"
       LOOKBACK_HOURS    = "72"
-      LISTING_PAGES     = "20"
+      LISTING_PAGES     = "150"
       RUST_LOG          = "info"
+
+      EVENT_GRACE_SECONDS    = "180"
+      LANDING_GRACE_SECONDS  = "360"
+      TELLING_LEASE_SECONDS  = "300"
+      SCHEDULE_GRACE_SECONDS = "1800"
+      STALE_MARKER_SECONDS   = "86400"
+      FIRST_PAUSE_SECONDS    = "300"
+      LONGEST_PAUSE_SECONDS  = "3600"
     })
     error_message = jsonencode(module.reconcile.configuration.environment)
   }
@@ -538,7 +547,18 @@ run "rules_schedule_and_alerts" {
   }
 
   assert {
-    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent]) :
+    condition = (
+      aws_cloudwatch_metric_alarm.listing_pass_age.dimensions["FunctionName"] == "tui-etl-reconcile-dev" &&
+      aws_cloudwatch_metric_alarm.listing_pass_age.comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.listing_pass_age.threshold == 86400 &&
+      strcontains(file("../crates/reconcile/src/metric.rs"), "NAMESPACE: &str = \"${aws_cloudwatch_metric_alarm.listing_pass_age.namespace}\"") &&
+      strcontains(file("../crates/reconcile/src/metric.rs"), "LISTING_PASS_AGE: &str = \"${aws_cloudwatch_metric_alarm.listing_pass_age.metric_name}\"")
+    )
+    error_message = "A listing that takes longer than a day must raise an alarm, on the metric that reconcile writes."
+  }
+
+  assert {
+    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age]) :
       alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
     ])
     error_message = "Every alarm is told to the alerts topic."
@@ -710,6 +730,41 @@ run "schedule_and_reconcile_agree" {
   assert {
     condition     = aws_cloudwatch_event_rule.this["reconcile-interval"].schedule_expression == "rate(1 minute)"
     error_message = "EventBridge refuses rate(1 minutes)."
+  }
+}
+
+run "impatience_is_possible_where_it_is_harmless" {
+  command = plan
+
+  variables {
+    landing_batch_window_seconds = 1
+    reconcile_patience = {
+      event_grace_seconds    = 1
+      landing_grace_seconds  = 2
+      telling_lease_seconds  = 3
+      schedule_grace_seconds = 4
+      stale_marker_seconds   = 241
+      first_pause_seconds    = 5
+      longest_pause_seconds  = 6
+    }
+  }
+
+  assert {
+    condition = { for name, value in module.reconcile.configuration.environment : name => value if endswith(name, "_SECONDS") } == {
+      EVENT_GRACE_SECONDS    = "1"
+      LANDING_GRACE_SECONDS  = "2"
+      TELLING_LEASE_SECONDS  = "3"
+      SCHEDULE_GRACE_SECONDS = "4"
+      STALE_MARKER_SECONDS   = "241"
+      FIRST_PAUSE_SECONDS    = "5"
+      LONGEST_PAUSE_SECONDS  = "6"
+    }
+    error_message = jsonencode(module.reconcile.configuration.environment)
+  }
+
+  assert {
+    condition     = module.success_fail_event.configuration.environment["TELLING_LEASE_SECONDS"] == "3"
+    error_message = "Who takes the lease and who respects it must mean the same."
   }
 }
 

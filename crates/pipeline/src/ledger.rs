@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 
+mod cursors;
 mod files;
 #[cfg(test)]
 mod fuzz;
@@ -18,7 +19,7 @@ mod items;
 mod markers;
 mod runs;
 
-pub use items::{Cursor, FileItem, LedgerItem, Marker, RunItem};
+pub use items::{Cursor, FileItem, LedgerItem, Marker, MarkerPlace, RunItem, TakenIn};
 
 /// DynamoDB's attributes of one item.
 pub type Attributes = HashMap<String, AttributeValue>;
