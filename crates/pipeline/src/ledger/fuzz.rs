@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Attributes, FileItem, LedgerItem, Marker};
+use super::{Attributes, FileItem, LedgerItem, Marker, TakenIn};
 
 fn any_attribute() -> impl Strategy<Value = AttributeValue> {
     let text = prop_oneof![
@@ -151,7 +151,8 @@ proptest! {
         let landed_at = Timestamp::from_millisecond(millisecond).unwrap();
         let bucket = "landing".to_owned();
         let file = FileItem { bucket, key, version_id, sequencer, etag, size, dataset, landed_at, assigned_to };
-        let read = LedgerItem::from_attributes(&file.to_attributes()).unwrap();
+        let taken_in = TakenIn::new("copy-prefix", "request", landed_at);
+        let read = LedgerItem::from_attributes(&file.to_attributes(&taken_in)).unwrap();
         prop_assert_eq!(read, LedgerItem::File(file));
     }
 }
