@@ -148,7 +148,7 @@ impl World {
         let Some(shard) = shard.and_then(|shard| u64::from_str_radix(shard, 16).ok()) else {
             return (Vec::new(), false);
         };
-        let count = self.open_markers.div_ceil(16);
+        let count = (self.open_markers + 15 - shard) / 16;
         let mut page = Vec::new();
         let mut bytes = 0;
         for number in 0..count {
@@ -244,5 +244,13 @@ mod tests {
         );
         assert_eq!(world.markers("OPEN#1#f", 10).0.len(), 10);
         assert!(world.markers("OPEN#2#f", 10).0.is_empty());
+        let few = World {
+            open_markers: 20,
+            ..WORLD
+        };
+        let all: usize = (0..16)
+            .map(|shard| few.markers(&format!("OPEN#1#{shard:x}"), 10).0.len())
+            .sum();
+        assert_eq!(all, 20);
     }
 }
