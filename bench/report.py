@@ -19,7 +19,7 @@ def show(title: str, rows: Sequence[Row]) -> None:
     names = list(rows[0])
     cells = [names, *[[_spell(row[name]) for name in names] for row in rows]]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
-    print(f"\n{title}\n")
+    print(f"\n{title}\n", flush=True)
     for position, line in enumerate(cells):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |")
         if position == 0:
