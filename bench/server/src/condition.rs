@@ -1,4 +1,4 @@
-//! Expressions of DynamoDB, as far as the functions write any: conditions joined by AND, and SET with values.
+//! Expressions of DynamoDB, as far as the functions write any: terms joined by OR and AND without parentheses, and SET with values.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
@@ -34,12 +34,16 @@ impl<'a> Scope<'a> {
         let Some(condition) = self.request["ConditionExpression"].as_str() else {
             return Ok(true);
         };
-        for term in condition.split(" AND ") {
-            if !self.term(term.trim(), item)? {
-                return Ok(false);
+        for alternative in condition.split(" OR ") {
+            let mut all = true;
+            for term in alternative.split(" AND ") {
+                all &= self.term(term.trim(), item)?;
+            }
+            if all {
+                return Ok(true);
             }
         }
-        Ok(true)
+        Ok(false)
     }
 
     fn term(&self, term: &str, item: Option<&Value>) -> anyhow::Result<bool> {
@@ -53,10 +57,16 @@ impl<'a> Scope<'a> {
         if let Some(name) = argument("attribute_exists(") {
             return Ok(attribute(self.name(name)?)?.is_some());
         }
-        match term.split_once(" = ") {
-            Some((name, value)) => Ok(attribute(self.name(name)?)? == Some(self.value(value)?)),
-            None => bail!("the condition {term:?} is none that the benchmarks' server knows"),
+        if let Some((name, value)) = term.split_once(" = ") {
+            return Ok(attribute(self.name(name)?)? == Some(self.value(value)?));
         }
+        if let Some((name, value)) = term.split_once(" < ") {
+            // Texts: the times of the ledger.
+            let found = attribute(self.name(name)?)?.and_then(|found| found["S"].as_str());
+            let wanted = self.value(value)?["S"].as_str();
+            return Ok(found.is_some() && found < wanted);
+        }
+        bail!("the condition {term:?} is none that the benchmarks' server knows")
     }
 
     /// Does what the request's update says.
@@ -94,13 +104,16 @@ mod tests {
 
     #[test]
     fn conditions_are_those_of_the_functions() {
-        let run = json!({"pk": {"S": "x"}, "state": {"S": "COMMITTED"}});
+        let run = json!({"pk": {"S": "x"}, "at": {"S": "A"}, "state": {"S": "COMMITTED"}});
         for (condition, of_run, of_nothing) in [
             ("attribute_not_exists(pk)", false, true),
             ("attribute_exists(pk)", true, false),
             ("#s = :c", true, false),
             ("#s = :c AND attribute_not_exists(cleaned_at)", true, false),
             ("#s = :c AND attribute_exists(cleaned_at)", false, false),
+            ("attribute_not_exists(pk) OR pk < :c", false, true),
+            ("attribute_not_exists(pk) OR #s = :c", true, true),
+            ("at < :c", true, false),
         ] {
             assert_eq!(
                 holds(condition, Some(run.clone())).unwrap(),

@@ -78,19 +78,28 @@ fn query(state: &State, request: &Value) -> anyhow::Result<Response<Body>> {
         .as_str()
         .context("only queries for pk = :pk are there")?;
     let limit = request["Limit"].as_u64().unwrap_or(u64::MAX) as usize;
-    let (mut items, more) = state.world.markers(pk, limit);
-    if !more {
-        let mut kept: Vec<_> = state.table.iter().filter(|(key, _)| key.0 == pk).collect();
-        kept.sort_by_key(|(key, _)| *key);
-        items.extend(kept.into_iter().map(|(_, item)| item.clone()));
-        items.truncate(limit);
-    }
+    let after = request["ExclusiveStartKey"]["sk"]["S"].as_str();
+    let (items, more) = if state.world.open_markers > 0 {
+        state.world.markers(pk, after, limit)
+    } else {
+        kept(state, pk, after, limit)
+    };
     let mut answer = json!({"Count": items.len(), "ScannedCount": items.len()});
     if more && let Some(last) = items.last() {
         answer["LastEvaluatedKey"] = json!({"pk": last["pk"], "sk": last["sk"]});
     }
     answer["Items"] = Value::from(items);
     json(&answer)
+}
+
+/// What was written below a partition key, in order, after a sort key; and whether there is more.
+fn kept(state: &State, pk: &str, after: Option<&str>, limit: usize) -> (Vec<Value>, bool) {
+    let follows = |key: &Key| key.0 == pk && after.is_none_or(|after| key.1.as_str() > after);
+    let mut kept: Vec<_> = state.table.iter().filter(|(key, _)| follows(key)).collect();
+    kept.sort_by_key(|(key, _)| *key);
+    let more = kept.len() > limit;
+    let items = kept.into_iter().take(limit);
+    (items.map(|(_, item)| item.clone()).collect(), more)
 }
 
 fn update(request: &Value, item: &mut Option<Value>) -> anyhow::Result<()> {

@@ -143,15 +143,19 @@ impl World {
     }
 
     /// A page of the markers of one shard of stage 1, as long as DynamoDB makes it, and whether there are more.
-    pub fn markers(&self, pk: &str, limit: usize) -> (Vec<Value>, bool) {
+    /// It begins after the sort key `after`.
+    pub fn markers(&self, pk: &str, after: Option<&str>, limit: usize) -> (Vec<Value>, bool) {
         let shard = pk.strip_prefix("OPEN#1#");
         let Some(shard) = shard.and_then(|shard| u64::from_str_radix(shard, 16).ok()) else {
             return (Vec::new(), false);
         };
         let count = (self.open_markers + 15 - shard) / 16;
+        let first = after
+            .and_then(|sk| u64::from_str_radix(sk.get(1..)?, 16).ok())
+            .map_or(0, |number| number + 1);
         let mut page = Vec::new();
         let mut bytes = 0;
-        for number in 0..count {
+        for number in first..count {
             if bytes >= PAGE_BYTES || page.len() >= limit {
                 return (page, true);
             }
@@ -236,20 +240,24 @@ mod tests {
             open_markers: 1_000_000,
             ..WORLD
         };
-        let (page, more) = world.markers("OPEN#1#f", usize::MAX);
+        let (page, more) = world.markers("OPEN#1#f", None, usize::MAX);
         assert!(
             more && (4_000..6_000).contains(&page.len()),
             "{}",
             page.len()
         );
-        assert_eq!(world.markers("OPEN#1#f", 10).0.len(), 10);
-        assert!(world.markers("OPEN#2#f", 10).0.is_empty());
+        assert!(world.markers("OPEN#2#f", None, 10).0.is_empty());
+        let (page, more) = world.markers("OPEN#1#f", None, 10);
+        assert_eq!((page.len(), more), (10, true));
+        let (next, _) = world.markers("OPEN#1#f", page[9]["sk"]["S"].as_str(), 10);
+        assert_ne!(page[9], next[0]);
+        assert_eq!(world.markers("OPEN#1#f", None, 11).0[10], next[0]);
         let few = World {
             open_markers: 20,
             ..WORLD
         };
         let all: usize = (0..16)
-            .map(|shard| few.markers(&format!("OPEN#1#{shard:x}"), 10).0.len())
+            .map(|shard| few.markers(&format!("OPEN#1#{shard:x}"), None, 10).0.len())
             .sum();
         assert_eq!(all, 20);
     }
