@@ -70,7 +70,9 @@ test: lint test-rust build test-terraform test-scripts test-glue test-local test
 .PHONY: lint
 lint: setup ## formatting and lints of every language
 	cargo fmt --all --check
+	cargo fmt --manifest-path bench/server/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(BENCH_SERVER) --all-targets -- -D warnings
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -102,9 +104,26 @@ test-local: build
 test-e2e: build
 	$(PY) -m pytest tests/end_to_end
 
+# A workspace and a virtual environment of their own: nothing that is deployed needs them.
+BENCH_SERVER := --manifest-path bench/server/Cargo.toml --target-dir target/bench/server --locked
+BENCH_STAMP  := target/bench/venv/.installed
+
+$(BENCH_STAMP): bench/requirements.txt
+	"$(PYTHON)" -m venv target/bench/venv
+	target/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
+	touch $@
+
+.PHONY: bench
+bench: setup $(BENCH_STAMP) ## the functions beside s5cmd and boto3, against an AWS in memory; BENCH="clean intake" picks
+	cargo build --release --workspace --locked
+	cargo test --quiet $(BENCH_SERVER)
+	cargo build --release $(BENCH_SERVER)
+	$(PY) -m bench $(addprefix --only ,$(BENCH))
+
 .PHONY: fmt
 fmt: setup ## format every language in place
 	cargo fmt --all
+	cargo fmt --manifest-path bench/server/Cargo.toml
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	terraform fmt -recursive terraform
