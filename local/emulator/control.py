@@ -59,4 +59,6 @@ async def _answer(instance: Instance, method: str, path: str, request: Any) -> t
             known = ", ".join(sorted([*behaviour.Behaviour, "normal"]))
             return 400, {"error": f'want {{"job", "behaviour", "times"}}; behaviour is one of {known}'}
         return 200, {}
+    if path == "/_local/glue/pending":
+        return 200, {"behaviours": behaviour.pending(str(request.get("job", "")))}
     return 404, {"error": f"there is nothing at {path}"}

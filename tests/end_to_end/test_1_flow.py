@@ -16,8 +16,8 @@ import pytest
 from local.demo.flow import Stock, take_stock
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Snapshot, until
-from tests.end_to_end.conftest import Watched
 from tests.end_to_end.input import HOSTILE_NAMES, awkward_files, hostile_files, lines, many_files, samples
+from tests.pipeline_under_test import Watched
 
 MANY = 300
 # Files gather for the queue's batching window (3 s here), so what is uploaded within a few windows makes as many
