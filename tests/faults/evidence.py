@@ -86,7 +86,7 @@ def _ended(snapshot: Snapshot, runs: list[dict[str, Any]], known_runs: set[str])
     glue = {run.run_id: run for run in snapshot.glue if run.run_id not in known_runs}
     for run in runs:
         seen = glue.pop(run["run_id"], None)
-        yield Ended(run["stage"], run["run_id"], run["state"], run.get("reason"), seen and seen.state)
+        yield Ended(run["stage"], run["run_id"], run["state"], run.get("reason"), seen.state if seen else None)
     for one in glue.values():
         yield Ended(one.stage, one.run_id, None, None, one.state)
 

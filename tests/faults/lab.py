@@ -213,12 +213,29 @@ class Lab(Watched):
         """By hand."""
         return self.glue.start_job_run(JobName=self.job(stage))["JobRunId"]
 
+    def start_if_room(self, stage: int) -> str | None:
+        """By hand; a start that Glue refuses since too many run already is one that changes nothing."""
+        try:
+            run_id = self.start(stage)
+        except self.glue.exceptions.ConcurrentRunsExceededException:
+            return None
+        self.injected += 1
+        return run_id
+
     def stop(self, stage: int, run_id: str) -> None:
         self.glue.batch_stop_job_run(JobName=self.job(stage), JobRunIds=[run_id])
 
     def friday(self) -> None:
+        self.fire()
+
+    def friday_run(self) -> str:
+        """The run that the schedule has started."""
+        return self.fire()["JobRunId"]
+
+    def fire(self) -> dict[str, str]:
         self._fired = time.monotonic()
-        self._ask("/_local/fire", {"schedule": self.outputs["schedule"]})
+        answer = self._ask("/_local/fire", {"schedule": self.outputs["schedule"]})
+        return answer.get("response") or {}
 
     def runs(self, stage: int, *states: str) -> list[str]:
         """This case's runs of a stage that Glue has in one of these states, the newest first."""
@@ -227,6 +244,15 @@ class Lab(Watched):
             for run in self.glue_runs()
             if run.stage == stage and run.run_id not in self._known_runs and run.state in states
         ]
+
+    def reach(self, stage: int, *states: str, run_id: str | None = None) -> None:
+        """Waits until a run of this case (this one) is in one of these states."""
+
+        def there() -> bool:
+            found = self.runs(stage, *states)
+            return run_id in found if run_id else bool(found)
+
+        until(there, REST_SECONDS, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
 
     def committed(self, stage: int, number: int = 1) -> list[str]:
         """Waits for committed runs of this case."""
@@ -243,7 +269,7 @@ class Lab(Watched):
 
     # --- waiting ---
 
-    def ingested(self, versions: Sequence[Version] | None = None) -> Snapshot:
+    def all_ingested(self, versions: Sequence[Version] | None = None) -> Snapshot:
         """Everything landed is in committed Glue 1 runs, and nothing goes on."""
         ids = [version.file_id for version in (self.versions if versions is None else versions)]
         return self._until(lambda s: rest.not_ingested(s, ids) + rest.conditions.not_quiet(s), "ingested files", False)

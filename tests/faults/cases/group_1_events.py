@@ -22,7 +22,7 @@ def delivered(lab: Lab, times: int) -> None:
     events = [event for event in map(lab.event_of, versions) for _ in range(times)]
     lab.rng.shuffle(events)
     lab.send(*events)
-    lab.ingested()
+    lab.all_ingested()
 
 
 @case(1, "S3 events in reverse order", seed=103, quick=True)
@@ -35,7 +35,7 @@ def reversed_order(lab: Lab) -> None:
     for event in reversed(events):
         lab.send(event)
         lab.batch(event)
-    lab.ingested()
+    lab.all_ingested()
 
 
 @case(1, "the same events again after Glue 2 and clean-prefix", seed=104, quick=True)
@@ -57,7 +57,7 @@ def late(lab: Lab) -> None:
     with lab.without_events():
         early, tardy = lab.land_some(files=3), lab.land_some(files=3)
     lab.send(*map(lab.event_of, early))
-    lab.ingested(early)
+    lab.all_ingested(early)
     lab.friday()
     lab.committed(2)
     lab.send(*map(lab.event_of, tardy))

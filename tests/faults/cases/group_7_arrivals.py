@@ -9,9 +9,9 @@ from tests.faults.registry import case
 @case(7, "files arrive in landing and in temp while Glue 2 runs", seed=701, quick=True)
 def arrive_during_classify(lab: Lab) -> None:
     lab.land_some(files=3)
-    lab.ingested()
+    lab.all_ingested()
     lab.friday()
-    lab.wait("active Glue 2 run", lambda: lab.runs(2, "STARTING", "RUNNING"))
+    lab.reach(2, "STARTING", "RUNNING")
     lab.land_some(files=4)
     lab.injected += 4
 
@@ -19,13 +19,13 @@ def arrive_during_classify(lab: Lab) -> None:
 @case(7, "files arrive in landing and in temp while clean-prefix deletes", seed=702, quick=True)
 def arrive_during_cleaning(lab: Lab) -> None:
     lab.land_some(files=20, records=1)
-    lab.ingested()
+    lab.all_ingested()
     lab.friday()
     [run_id, *_] = lab.committed(2)
     lab.land_some(files=4)
     lab.start(1)
     lab.state_change(2, run_id, "SUCCEEDED")
-    lab.ingested()
+    lab.all_ingested()
 
 
 @case(7, "a key overwritten before Glue 1 has read it", seed=703, quick=True)
@@ -35,7 +35,7 @@ def overwritten(lab: Lab) -> None:
         versions = [lab.land("d/same.jsonl", lab.records(3)) for _ in range(3)]
         versions += [lab.land("d_keyed/same.jsonl", lab.records(3, keys=2)) for _ in range(3)]
     lab.send(*map(lab.event_of, versions))
-    lab.ingested()
+    lab.all_ingested()
 
 
 @case(7, "a version deleted before it is read", seed=704, quick=True)
@@ -46,7 +46,7 @@ def deleted(lab: Lab) -> None:
         others = lab.land_some(files=2)
     lab.delete_version(gone)
     lab.send(*map(lab.event_of, [gone, kept, *others]))
-    snapshot = lab.ingested()
+    snapshot = lab.all_ingested()
     held = snapshot.files[gone.file_id]["assigned_to"]
     report = next(run["report"] for run in snapshot.runs if run["run_id"] == held)
     assert b"vanished" in lab.read(report), "its report does not say that the version has vanished"
@@ -61,4 +61,4 @@ def other_members(lab: Lab) -> None:
     for _ in range(4):
         lab.batch(*lab.rng.sample(events, lab.rng.randrange(1, len(events))))
     lab.send(*events)
-    lab.ingested()
+    lab.all_ingested()

@@ -150,7 +150,8 @@ def identity(row: Row) -> tuple[str, int]:
 def balance(tables: Tables, dataset: str, files: Sequence[Output], superseded: int, runs: set[str]) -> DatasetBalance:
     """The books: what arrived, and what the tables hold of the Glue 1 runs by which it came."""
     held = {zone: sum(row["_run_id"] in runs for row in tables.read(zone, dataset).rows) for zone in ZONES}
-    row = DatasetBalance(dataset, files=len(files), bytes=sum(file.size for file in files), **held)
+    row = DatasetBalance(dataset, files=len(files), bytes=sum(file.size for file in files))
+    row.legacy, row.secured = held["legacy"], held["secured"]
     row.records_in = sum(file.records for file in files)
     row.records_out = row.conformed = sum(held.values())
     row.superseded = superseded
