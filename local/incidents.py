@@ -66,9 +66,13 @@ class Desk(ThreadingHTTPServer):
     def __init__(self, port: int, incidents: Incidents, password: str) -> None:
         super().__init__(("127.0.0.1", port), Answer)
         self.incidents = incidents
-        self.authorization = "Basic " + base64.b64encode(f"{USERNAME}:{password}".encode()).decode()
+        self.accept(password)
         self.mode = "ok"
         self.slow_seconds = _SLOW_SECONDS
+
+    def accept(self, password: str) -> None:
+        """Takes this password from now on, and no other."""
+        self.authorization = "Basic " + base64.b64encode(f"{USERNAME}:{password}".encode()).decode()
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -111,12 +115,20 @@ class Answer(BaseHTTPRequestHandler):
         self._send(201, {"result": _only(record, fields)}, location)
 
     def _switch(self, request: Any) -> None:
-        mode = request.get("mode") if isinstance(request, dict) else None
+        request = request if isinstance(request, dict) else {}
+        password = request.get("password")
+        mode = request.get("mode", self.server.mode if password else None)
         if mode not in MODES:
             self._send(400, {"error": f"mode is one of {', '.join(MODES)}"})
             return
-        self.server.mode = mode
-        self.server.slow_seconds = float(request.get("seconds", _SLOW_SECONDS))
+        if "password" in request and not (isinstance(password, str) and password):
+            self._send(400, {"error": "password is a text that is not empty"})
+            return
+        if password:
+            self.server.accept(password)
+        if "mode" in request:
+            self.server.mode = mode
+            self.server.slow_seconds = float(request.get("seconds", _SLOW_SECONDS))
         self._send(200, {"mode": mode})
 
     def _admitted(self, path: str) -> bool:

@@ -19,6 +19,7 @@ from local.emulator import (
     functions,
     glue,
     iam,
+    injection,
     keys,
     polling,
     s3,
@@ -43,6 +44,7 @@ def install(instance: Instance) -> None:
     glue.install(instance)
     athena.install(instance)
     alarms.install()
+    injection.install()
 
 
 async def _serve(instance: Instance) -> None:
@@ -51,10 +53,11 @@ async def _serve(instance: Instance) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
+    application = control.with_control(instance, injection.with_lost_answers(ministack.app))
     stopped = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await serve(control.with_control(instance, ministack.app), config, shutdown_trigger=stopped.wait)
+    await serve(application, config, shutdown_trigger=stopped.wait)
     glue.stop_all()
     await asyncio.to_thread(lambda_runtime.reset)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local.emulator import schedules
+from local.emulator import faults, polling, schedules
 from local.glue import behaviour
 from local.settings import Instance
 
@@ -45,6 +45,11 @@ async def _body(receive: Callable) -> Any:
 async def _answer(instance: Instance, method: str, path: str, request: Any) -> tuple[int, Any]:
     if path == "/_local/ready":
         return 200, {"folder": str(instance.folder), "port": instance.port}
+    if path == "/_local/faults" or path.startswith("/_local/faults/"):
+        try:
+            return 200, faults.answer(method, path, request)
+        except faults.Refused as refused:
+            return 400, {"error": str(refused)}
     if method != "POST" or not isinstance(request, dict):
         return 400, {"error": "POST a JSON object"}
     if path == "/_local/fire":
@@ -61,4 +66,9 @@ async def _answer(instance: Instance, method: str, path: str, request: Any) -> t
         return 200, {}
     if path == "/_local/glue/pending":
         return 200, {"behaviours": behaviour.pending(str(request.get("job", "")))}
+    if path == "/_local/sqs/redeliver":
+        try:
+            return 200, {"redelivered": polling.redeliver(str(request.get("queue", "")))}
+        except KeyError as unknown:
+            return 404, {"error": f"queue: there is no queue {unknown}"}
     return 404, {"error": f"there is nothing at {path}"}

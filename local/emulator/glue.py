@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import cloudwatch_logs, glue
 
-from local.emulator import events, functions, roles
+from local.emulator import callers, events, functions, roles
 from local.glue import behaviour as behaviours
 from local.glue import run as process
 from local.glue.behaviour import Behaviour
@@ -217,6 +217,7 @@ def _execute(workspace: process.Workspace, execution: Execution) -> tuple[str, s
         command = [sys.executable, str(workspace.script), *script]
     with workspace.log.open("wb") as log:
         child = process.start(workspace, command, variables, log)
+        callers.is_group(session.access_key, child)
         _set(run, "RUNNING")
         return _wait(child, workspace, execution)
 

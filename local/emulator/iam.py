@@ -34,6 +34,11 @@ def role_arn(principal_arn: str) -> str:
     return f"arn:aws:iam::{account}:role/{principal_arn.split(':assumed-role/')[1].split('/')[0]}"
 
 
+def more_resources(service: str) -> tuple[str, ...]:
+    """The resources besides the first that the next decision about a Glue call is going to be taken on."""
+    return _more_resources.get() if service == "glue" else ()
+
+
 def _resolve_conditions_as_aws_does() -> None:
     original = iam_evaluator._resolve_condition_key
 
@@ -155,7 +160,7 @@ def _log_decisions(journal: Journal) -> None:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        resources = (resource_arn, *_more_resources.get()) if service == "glue" else (resource_arn,)
+        resources = (resource_arn, *more_resources(service))
         _more_resources.set(())
         denied = None
         for resource in resources:

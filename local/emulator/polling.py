@@ -12,6 +12,7 @@ from ministack.core.responses import request_scope
 from ministack.services import lambda_svc, sqs
 
 from local.emulator import roles
+from local.settings import APPLICATION_ACCOUNT, DATA_ACCOUNT, REGION
 
 logger = logging.getLogger("local.polling")
 
@@ -101,6 +102,36 @@ def _receive(queue: dict, most: int) -> list[dict]:
         return sqs._collect_msgs(queue, most, int(queue["attributes"].get("VisibilityTimeout", "30")))
 
 
+def redeliver(name_or_url: str) -> int:
+    """Ends the visibility time-out of every message that a receiver has; how many there were.
+
+    What is gathered for a call that has not been made yet is left alone: nobody has seen it.
+    """
+    gathered = {id(message) for gathering in _gathering.values() for message in gathering.messages}
+    queues = _named(name_or_url)
+    if not queues:
+        raise KeyError(name_or_url)
+    with sqs._queues_lock:
+        now = time.time()
+        ended = [
+            message
+            for queue in queues
+            for message in queue["messages"]
+            if message.get("receive_count") and message["visible_at"] > now and id(message) not in gathered
+        ]
+        for message in ended:
+            message["visible_at"] = now
+    return len(ended)
+
+
+def _named(name_or_url: str) -> list[dict]:
+    """The queue of a URL, or those of a name in either account."""
+    account, _, name = name_or_url.rpartition("/")
+    accounts = [account.rpartition("/")[2]] if account else [APPLICATION_ACCOUNT, DATA_ACCOUNT]
+    found = [sqs._queue_by_arn(f"arn:aws:sqs:{REGION}:{account}:{name}") for account in accounts]
+    return [queue for queue in found if queue is not None]
+
+
 def record(message: dict, queue_arn: str, account: str) -> dict[str, Any]:
     """A message as a function gets it."""
     return {
@@ -124,11 +155,13 @@ def record(message: dict, queue_arn: str, account: str) -> dict[str, Any]:
 def _call(mapping: dict, function: dict, config: dict, queue: dict, messages: list[dict]) -> None:
     queue_arn = mapping["EventSourceArn"]
     account = queue_arn.split(":")[4]
+    # A message that is received again meanwhile gets a new handle, and the old one doesn't delete it any more.
+    handles = {message["id"]: message["receipt_handle"] for message in messages}
     records = [record(message, queue_arn, account) for message in messages]
     records = lambda_svc._apply_filter_criteria(records, mapping)
     result = lambda_svc._execute_function(function, {"Records": records}) if records else {}
-    failed = failures(mapping, result, {message["id"] for message in messages})
-    done = {message["receipt_handle"] for message in messages if message["id"] not in failed}
+    failed = failures(mapping, result, set(handles))
+    done = {handle for message_id, handle in handles.items() if message_id not in failed}
     if result.get("error"):
         lambda_svc._esm_backoff_until[mapping["UUID"]] = time.time() + lambda_svc._ESM_BACKOFF_SECONDS
     mapping["LastProcessingResult"] = f"OK - {len(done)} of {len(messages)} messages"

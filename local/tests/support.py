@@ -61,6 +61,8 @@ class Cloud:
     """Clients of both accounts' roots, and makers of small things with names of their own."""
 
     instance: Instance
+    patience_seconds: float = 60
+    """How long a client waits for an answer."""
 
     def client(self, service: str, account: str = APPLICATION_ACCOUNT, **credentials: str) -> Any:
         given = credentials or {"aws_access_key_id": account, "aws_secret_access_key": ROOT_SECRET}
@@ -68,7 +70,7 @@ class Cloud:
             service,
             endpoint_url=self.instance.endpoint,
             region_name=REGION,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=self.patience_seconds),
             **given,
         )
 
