@@ -159,6 +159,7 @@ module "success_fail_event" {
     ALERT_TOPIC_ARN        = aws_sns_topic.alerts.arn
     SERVICENOW_SECRET_ID   = aws_secretsmanager_secret.servicenow.name
     ENVIRONMENT            = var.environment
+    TELLING_LEASE_SECONDS  = tostring(var.reconcile_patience.telling_lease_seconds)
   }
 
   log_level                = var.log_level

@@ -70,6 +70,14 @@ module "reconcile" {
     EVENT_BUS_NAME    = local.event_bus_name
     LOOKBACK_HOURS    = tostring(var.reconcile_lookback_hours)
     LISTING_PAGES     = tostring(var.reconcile_listing_pages)
+
+    EVENT_GRACE_SECONDS    = tostring(var.reconcile_patience.event_grace_seconds)
+    LANDING_GRACE_SECONDS  = tostring(var.reconcile_patience.landing_grace_seconds)
+    TELLING_LEASE_SECONDS  = tostring(var.reconcile_patience.telling_lease_seconds)
+    SCHEDULE_GRACE_SECONDS = tostring(var.reconcile_patience.schedule_grace_seconds)
+    STALE_MARKER_SECONDS   = tostring(var.reconcile_patience.stale_marker_seconds)
+    FIRST_PAUSE_SECONDS    = tostring(var.reconcile_patience.first_pause_seconds)
+    LONGEST_PAUSE_SECONDS  = tostring(var.reconcile_patience.longest_pause_seconds)
   }
 
   log_level                = var.log_level

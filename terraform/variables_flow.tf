@@ -332,6 +332,53 @@ variable "reconcile_lookback_hours" {
   }
 }
 
+variable "reconcile_patience" {
+  type = object({
+    event_grace_seconds    = optional(number, 180)
+    landing_grace_seconds  = optional(number, 360)
+    telling_lease_seconds  = optional(number, 300)
+    schedule_grace_seconds = optional(number, 1800)
+    stale_marker_seconds   = optional(number, 86400)
+    first_pause_seconds    = optional(number, 300)
+    longest_pause_seconds  = optional(number, 3600)
+  })
+  description = <<-EOT
+    How long reconcile waits before it steps in. A test may set seconds; production wants the defaults, for the reason given.
+    event_grace: for the event of a run's end before it is sent again (else each run is told of by two events).
+    landing_grace: for a landed file's own event before the file is taken in without it (else the file has no sequencer, and of two versions with one time stamp the wrong one may win).
+    telling_lease: for whoever tells of a run before another may try (shorter than the time-out of success-fail-event, and a mail may come twice).
+    schedule_grace: for the schedule to start Glue 2 before reconcile does (else there are two runs, of which one finds nothing).
+    stale_marker: before a marker without an item counts as a crash's left-over. Not shorter than an intake can last, or a file loses its marker between its two writes.
+    first_pause, longest_pause: between runs of a job that commit nothing, doubled each time (else each failure brings the next, and each a ticket).
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for seconds in values(var.reconcile_patience) : seconds >= 1 && seconds <= 31536000 && floor(seconds) == seconds
+    ])
+    error_message = "Each wait of reconcile_patience must be a whole number of seconds from 1 to 31536000 (a year)."
+  }
+
+  validation {
+    condition     = var.reconcile_patience.landing_grace_seconds > var.landing_batch_window_seconds
+    error_message = "landing_grace_seconds must be more than landing_batch_window_seconds, or files are taken in while their own events are still being gathered."
+  }
+
+  validation {
+    condition = var.reconcile_patience.stale_marker_seconds > max(
+      var.function_settings.copy_prefix.timeout_seconds, var.function_settings.reconcile.timeout_seconds
+    )
+    error_message = "stale_marker_seconds must be more than the time-outs of copy-prefix and of reconcile: a younger marker may belong to an intake that has yet to write its item."
+  }
+
+  validation {
+    condition     = var.reconcile_patience.longest_pause_seconds >= var.reconcile_patience.first_pause_seconds
+    error_message = "longest_pause_seconds must not be less than first_pause_seconds."
+  }
+}
+
 variable "reconcile_listing_pages" {
   type        = number
   description = "Pages (1,000 versions each) of the landing bucket that reconcile lists at a time; the next time it goes on from there."

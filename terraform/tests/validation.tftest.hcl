@@ -261,13 +261,60 @@ run "third_round" {
 
     # a time zone that is an offset
     classify_schedule = { timezone = "+01:00" }
+
+    # no wait at all
+    reconcile_patience = { event_grace_seconds = 0 }
   }
 
   expect_failures = [
     var.landing_visibility_timeout_seconds,
     var.job_settings,
     var.classify_schedule,
+    var.reconcile_patience,
   ]
+}
+
+# Further rules about the same variable, each broken alone.
+run "a_file_taken_in_while_its_event_is_gathered" {
+  command = plan
+
+  variables {
+    landing_batch_window_seconds = 60
+    reconcile_patience           = { landing_grace_seconds = 60 }
+  }
+
+  expect_failures = [var.reconcile_patience]
+}
+
+run "a_marker_that_is_stale_while_its_intake_lives" {
+  command = plan
+
+  variables {
+    reconcile_patience = { stale_marker_seconds = 240 }
+  }
+
+  expect_failures = [var.reconcile_patience]
+}
+
+run "a_marker_that_is_stale_while_copy_prefix_lives" {
+  command = plan
+
+  variables {
+    function_settings  = { copy_prefix = { timeout_seconds = 300 } }
+    reconcile_patience = { stale_marker_seconds = 300 }
+  }
+
+  expect_failures = [var.reconcile_patience]
+}
+
+run "pauses_that_get_shorter" {
+  command = plan
+
+  variables {
+    reconcile_patience = { first_pause_seconds = 10, longest_pause_seconds = 9 }
+  }
+
+  expect_failures = [var.reconcile_patience]
 }
 
 run "fourth_round" {

@@ -356,6 +356,7 @@ run "functions" {
       ALERT_TOPIC_ARN        = "arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"
       SERVICENOW_SECRET_ID   = "tui-etl-servicenow-dev"
       ENVIRONMENT            = "dev"
+      TELLING_LEASE_SECONDS  = "300"
       RUST_LOG               = "info"
     })
     error_message = jsonencode(module.success_fail_event.configuration.environment)
@@ -376,6 +377,14 @@ run "functions" {
       LOOKBACK_HOURS    = "72"
       LISTING_PAGES     = "20"
       RUST_LOG          = "info"
+
+      EVENT_GRACE_SECONDS    = "180"
+      LANDING_GRACE_SECONDS  = "360"
+      TELLING_LEASE_SECONDS  = "300"
+      SCHEDULE_GRACE_SECONDS = "1800"
+      STALE_MARKER_SECONDS   = "86400"
+      FIRST_PAUSE_SECONDS    = "300"
+      LONGEST_PAUSE_SECONDS  = "3600"
     })
     error_message = jsonencode(module.reconcile.configuration.environment)
   }
@@ -710,6 +719,41 @@ run "schedule_and_reconcile_agree" {
   assert {
     condition     = aws_cloudwatch_event_rule.this["reconcile-interval"].schedule_expression == "rate(1 minute)"
     error_message = "EventBridge refuses rate(1 minutes)."
+  }
+}
+
+run "impatience_is_possible_where_it_is_harmless" {
+  command = plan
+
+  variables {
+    landing_batch_window_seconds = 1
+    reconcile_patience = {
+      event_grace_seconds    = 1
+      landing_grace_seconds  = 2
+      telling_lease_seconds  = 3
+      schedule_grace_seconds = 4
+      stale_marker_seconds   = 241
+      first_pause_seconds    = 5
+      longest_pause_seconds  = 6
+    }
+  }
+
+  assert {
+    condition = { for name, value in module.reconcile.configuration.environment : name => value if endswith(name, "_SECONDS") } == {
+      EVENT_GRACE_SECONDS    = "1"
+      LANDING_GRACE_SECONDS  = "2"
+      TELLING_LEASE_SECONDS  = "3"
+      SCHEDULE_GRACE_SECONDS = "4"
+      STALE_MARKER_SECONDS   = "241"
+      FIRST_PAUSE_SECONDS    = "5"
+      LONGEST_PAUSE_SECONDS  = "6"
+    }
+    error_message = jsonencode(module.reconcile.configuration.environment)
+  }
+
+  assert {
+    condition     = module.success_fail_event.configuration.environment["TELLING_LEASE_SECONDS"] == "3"
+    error_message = "Who takes the lease and who respects it must mean the same."
   }
 }
 

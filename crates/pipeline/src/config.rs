@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+
 /// Why a function's configuration can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -63,6 +65,22 @@ pub fn parsed_with<T>(
     }
 }
 
+/// Longest time that can be meant: a year.
+const MOST_SECONDS: i64 = 366 * 24 * 60 * 60;
+
+/// The value of a variable that must be there and is a time in whole seconds.
+pub fn seconds(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<SignedDuration, ConfigError> {
+    parsed_with(lookup, name, "a number of seconds from 1", |text| {
+        let seconds = text.parse().ok()?;
+        (1..=MOST_SECONDS)
+            .contains(&seconds)
+            .then(|| SignedDuration::from_secs(seconds))
+    })
+}
+
 /// The names that a configuration asked for: what a crate's test compares with its `environment.txt`.
 ///
 /// `load` is the crate's `Config::from_lookup`; `value_of` gives something that parses for each name.
@@ -115,6 +133,19 @@ mod tests {
             parsed::<u32>(&only("HOURS", " 48 "), "HOURS", "a whole number"),
             Ok(48)
         );
+    }
+
+    #[test]
+    fn a_time_is_a_whole_number_of_seconds() {
+        let read = |value| seconds(&only("GRACE_SECONDS", value), "GRACE_SECONDS");
+        assert_eq!(read("180"), Ok(SignedDuration::from_mins(3)));
+        for value in ["0", "-1", "1.5", "3m", "9999999999", "99999999999999999999"] {
+            let error = read(value).unwrap_err().to_string();
+            assert!(
+                error.contains("GRACE_SECONDS") && error.contains(value),
+                "{error}"
+            );
+        }
     }
 
     #[test]

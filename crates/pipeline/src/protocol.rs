@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod patience;
 mod upkeep;
 
+pub use patience::*;
 pub use upkeep::*;
 
 /// Sort key of every item that has its partition to itself.

@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::error::ProvisionedThroughputExceededException;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::error::ErrorMetadata;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pipeline::ledger::{Attributes, Cursor, FileItem, Ledger, LedgerItem, Marker};
 use pipeline::protocol::{MarkerKey, RunState, Stage, VoidReason, marker};
 
@@ -398,7 +398,7 @@ async fn each_update_of_a_run_has_its_condition_and_answers_whether_it_held() {
         );
         assert_eq!(
             ledger
-                .try_lease_telling(Stage::Ingest, "r", at())
+                .try_lease_telling(Stage::Ingest, "r", at(), SignedDuration::from_mins(5))
                 .await
                 .unwrap(),
             taken

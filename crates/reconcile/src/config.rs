@@ -4,9 +4,9 @@ use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use pipeline::config::{ConfigError, environment, parsed_with, required};
+use pipeline::config::{ConfigError, environment, parsed_with, required, seconds};
 use pipeline::ledger::Ledger;
-use pipeline::protocol::{Stage, WeeklySchedule, parse_weekday};
+use pipeline::protocol::{Patience, Stage, WeeklySchedule, parse_weekday};
 
 /// Glue forgets runs after some 90 days, so looking back further finds nothing.
 const LONGEST_LOOKBACK_HOURS: i64 = 90 * 24;
@@ -35,6 +35,9 @@ pub struct Config {
     pub lookback: SignedDuration,
     /// `LISTING_PAGES`: pages of 1,000 versions that one invocation lists.
     pub listing_pages: u32,
+    /// `EVENT_GRACE_SECONDS`, `LANDING_GRACE_SECONDS`, `TELLING_LEASE_SECONDS`, `SCHEDULE_GRACE_SECONDS`,
+    /// `STALE_MARKER_SECONDS`, `FIRST_PAUSE_SECONDS`, `LONGEST_PAUSE_SECONDS`: how long to wait for what.
+    pub patience: Patience,
 }
 
 impl Config {
@@ -77,6 +80,15 @@ impl Config {
                 "a number of pages from 1",
                 |text| text.parse().ok().filter(|pages| *pages > 0),
             )?,
+            patience: Patience {
+                event_grace: seconds(&lookup, "EVENT_GRACE_SECONDS")?,
+                landing_grace: seconds(&lookup, "LANDING_GRACE_SECONDS")?,
+                telling_lease: seconds(&lookup, "TELLING_LEASE_SECONDS")?,
+                schedule_grace: seconds(&lookup, "SCHEDULE_GRACE_SECONDS")?,
+                stale_marker_age: seconds(&lookup, "STALE_MARKER_SECONDS")?,
+                first_pause: seconds(&lookup, "FIRST_PAUSE_SECONDS")?,
+                longest_pause: seconds(&lookup, "LONGEST_PAUSE_SECONDS")?,
+            },
         })
     }
 
@@ -153,6 +165,13 @@ mod tests {
             "CLASSIFY_TIMEZONE" => "Europe/Berlin",
             "LOOKBACK_HOURS" => "48",
             "LISTING_PAGES" => "10",
+            "EVENT_GRACE_SECONDS" => "180",
+            "LANDING_GRACE_SECONDS" => "360",
+            "TELLING_LEASE_SECONDS" => "300",
+            "SCHEDULE_GRACE_SECONDS" => "1800",
+            "STALE_MARKER_SECONDS" => "86400",
+            "FIRST_PAUSE_SECONDS" => "300",
+            "LONGEST_PAUSE_SECONDS" => "3600",
             other => other,
         };
         value.to_owned()
@@ -187,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn each_wait_has_its_own_place() {
+        let patience = Config::from_lookup(|name| Some(value_of(name)))
+            .unwrap()
+            .patience;
+        let expected = Patience {
+            event_grace: SignedDuration::from_mins(3),
+            landing_grace: SignedDuration::from_mins(6),
+            telling_lease: SignedDuration::from_mins(5),
+            schedule_grace: SignedDuration::from_mins(30),
+            stale_marker_age: SignedDuration::from_hours(24),
+            first_pause: SignedDuration::from_mins(5),
+            longest_pause: SignedDuration::from_hours(1),
+        };
+        assert_eq!(patience, expected);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_by_name() {
         for (name, value) in [
             ("CLASSIFY_WEEKDAY", "Freitag"),
@@ -197,6 +233,7 @@ mod tests {
             ("LOOKBACK_HOURS", "100000000000000000"),
             ("LISTING_PAGES", "0"),
             ("LISTING_PAGES", "-1"),
+            ("LANDING_GRACE_SECONDS", "soon"),
         ] {
             let with = |asked: &str| {
                 Some(if asked == name {

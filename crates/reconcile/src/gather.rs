@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub runs: Vec<(Stage, GlueRun)>,
     /// Runs that the ledger has and Glue was asked for and does not know.
     pub unknown: Vec<RunItem>,
-    /// When the weekly run was last due, half an hour ago or more.
+    /// When the weekly run was last due, and its grace is over.
     pub due: Option<Timestamp>,
     /// When the last listing of the whole landing zone began.
     pub full_pass_started_at: Option<Timestamp>,
@@ -64,7 +64,7 @@ pub async fn gather(
     full_pass_started_at: Option<Timestamp>,
     now: Timestamp,
 ) -> anyhow::Result<Snapshot> {
-    let due = config.classify_schedule.last_due(now);
+    let due = config.classify_schedule.last_due(now, &config.patience);
     // What Glue says is read before the ledger: a run that ends in between looks alive and is left alone.
     let runs = recent(config, clients, due, now).await?;
     let markers = try_join_all(Stage::ALL.map(async |stage| {

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use pipeline::intake::{decode_key, is_file, take_in};
 use pipeline::ledger::{Cursor, FileItem};
-use pipeline::protocol::{LANDING_GRACE, dataset_of};
+use pipeline::protocol::dataset_of;
 
 use crate::{Clients, Config};
 
@@ -81,7 +81,7 @@ async fn page(
         .send()
         .await
         .context("the landing zone can't be listed")?;
-    let files = landed_files(&page, &config.landing_bucket, &config.landing_prefix, now);
+    let files = landed_files(&page, config, now);
     let taken_in = take_in_missing(clients, &files, now).await?;
 
     listing.listed += page.versions().len();
@@ -136,24 +136,19 @@ async fn take_in_missing(
 #[must_use]
 pub fn landed_files(
     page: &ListObjectVersionsOutput,
-    bucket: &str,
-    prefix: &str,
+    config: &Config,
     now: Timestamp,
 ) -> Vec<FileItem> {
     let is_encoded = page.encoding_type == Some(EncodingType::Url);
     page.versions()
         .iter()
-        .filter_map(|version| landed_file(version, is_encoded, bucket, prefix))
-        .filter(|file| now.duration_since(file.landed_at) >= LANDING_GRACE)
+        .filter_map(|version| landed_file(version, is_encoded, config))
+        .filter(|file| now.duration_since(file.landed_at) >= config.patience.landing_grace)
         .collect()
 }
 
-fn landed_file(
-    version: &ObjectVersion,
-    is_encoded: bool,
-    bucket: &str,
-    prefix: &str,
-) -> Option<FileItem> {
+fn landed_file(version: &ObjectVersion, is_encoded: bool, config: &Config) -> Option<FileItem> {
+    let prefix = &config.landing_prefix;
     let listed_key = version.key.as_deref()?;
     let key = if is_encoded {
         decode_key(listed_key)
@@ -166,7 +161,7 @@ fn landed_file(
     let landed_at = version.last_modified.as_ref()?.to_millis().ok()?;
     is_file(&key, size, prefix).then_some(())?;
     Some(FileItem {
-        bucket: bucket.to_owned(),
+        bucket: config.landing_bucket.clone(),
         version_id: version.version_id.clone()?,
         sequencer: None,
         etag: version

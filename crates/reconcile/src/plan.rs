@@ -7,7 +7,7 @@ use pipeline::glue::GlueRun;
 use pipeline::ledger::{Marker, RunItem};
 use pipeline::protocol::{
     Item, Phase, Resend, RunState, Settle, Stage, Upkeep, asks_for_run, has_ended, is_stale,
-    pause_after, upkeep_of_ended,
+    upkeep_of_ended,
 };
 use pipeline::state_change::{GlueState, StateChange};
 
@@ -46,7 +46,8 @@ pub fn plan(config: &Config, snapshot: &Snapshot, now: Timestamp) -> Plan {
     for (stage, run) in &snapshot.runs {
         if run.phase() == Phase::Ended {
             let record = snapshot.run_item(*stage, &run.run_id).map(RunItem::record);
-            let upkeep = upkeep_of_ended(*stage, record.as_ref(), run.ended_at, now);
+            let upkeep =
+                upkeep_of_ended(*stage, record.as_ref(), run.ended_at, now, &config.patience);
             let change = StateChange {
                 job: config.job(*stage).to_owned(),
                 run_id: run.run_id.clone(),
@@ -58,19 +59,20 @@ pub fn plan(config: &Config, snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
     for run in &snapshot.unknown {
         if has_ended(Phase::Unknown, run.started_at, now) == Some(true) {
-            let upkeep = upkeep_of_ended(run.stage, Some(&run.record()), None, now);
+            let upkeep =
+                upkeep_of_ended(run.stage, Some(&run.record()), None, now, &config.patience);
             plan.look_after(run.stage, run.started_at, forgotten(config, run), upkeep);
         }
     }
     plan.drop = snapshot
         .markers
         .iter()
-        .filter(|(_, marker)| stands_for_nothing(snapshot, marker, now))
+        .filter(|(_, marker)| stands_for_nothing(config, snapshot, marker, now))
         .map(|(_, marker)| marker.clone())
         .collect();
     plan.start = Stage::ALL
         .into_iter()
-        .filter(|stage| needs_run(snapshot, *stage, now))
+        .filter(|stage| needs_run(config, snapshot, *stage, now))
         .collect();
     plan
 }
@@ -118,7 +120,12 @@ fn forgotten(config: &Config, run: &RunItem) -> StateChange {
 
 /// A void run will never be work, and a marker without an item is a crash's left-over once it is old
 /// and the landing zone was searched.
-fn stands_for_nothing(snapshot: &Snapshot, marker: &Marker, now: Timestamp) -> bool {
+fn stands_for_nothing(
+    config: &Config,
+    snapshot: &Snapshot,
+    marker: &Marker,
+    now: Timestamp,
+) -> bool {
     match snapshot.items.get(&marker.item) {
         Some(item) => matches!(
             item.as_work(),
@@ -132,13 +139,14 @@ fn stands_for_nothing(snapshot: &Snapshot, marker: &Marker, now: Timestamp) -> b
             marker.moment().unwrap_or(Timestamp::UNIX_EPOCH),
             snapshot.full_pass_started_at,
             now,
+            &config.patience,
         ),
     }
 }
 
 /// Stage 1 and 3 start when there is open work and no active run. Stage 2 starts when its weekly moment
 /// passed, work was open then, and no run has come since.
-fn needs_run(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
+fn needs_run(config: &Config, snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
     let runs = || {
         snapshot
             .runs
@@ -151,7 +159,7 @@ fn needs_run(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
     }
     let mut asking = asking_markers(snapshot, stage, now);
     if stage != Stage::Classify {
-        let waits_for = paused_since(snapshot, stage, now);
+        let waits_for = paused_since(config, snapshot, stage, now);
         return match waits_for {
             None => asking.next().is_some(),
             // What was marked since the last run began is work that no run has failed on.
@@ -166,7 +174,12 @@ fn needs_run(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
 }
 
 /// If the stage's last runs committed nothing and their pause is not over: when the last of them began.
-fn paused_since(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+fn paused_since(
+    config: &Config,
+    snapshot: &Snapshot,
+    stage: Stage,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let mut runs: Vec<&GlueRun> = snapshot
         .runs
         .iter()
@@ -180,7 +193,7 @@ fn paused_since(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> Option<Tim
     };
     let barren = runs.iter().take_while(|run| !committed(run)).count();
     let last = runs.first()?;
-    let is_over = now.duration_since(last.ended_at?) >= pause_after(barren);
+    let is_over = now.duration_since(last.ended_at?) >= config.patience.pause_after(barren);
     if is_over { None } else { last.started_at }
 }
 

@@ -390,6 +390,13 @@ fn config() -> Config {
             "EVENT_BUS_NAME" => "default",
             "LOOKBACK_HOURS" => "48",
             "LISTING_PAGES" => "2",
+            "EVENT_GRACE_SECONDS" => "180",
+            "LANDING_GRACE_SECONDS" => "360",
+            "TELLING_LEASE_SECONDS" => "300",
+            "SCHEDULE_GRACE_SECONDS" => "1800",
+            "STALE_MARKER_SECONDS" => "86400",
+            "FIRST_PAUSE_SECONDS" => "300",
+            "LONGEST_PAUSE_SECONDS" => "3600",
             _ => return None,
         };
         Some(value.to_owned())
@@ -675,7 +682,7 @@ fn folders_delete_markers_and_files_whose_event_may_still_come_are_left_out_of_a
                 .build(),
         )
         .build();
-    let files = landed_files(&page, "landing", "tui/legacy/", now());
+    let files = landed_files(&page, &config(), now());
     let keys: Vec<&str> = files.iter().map(|file| file.key.as_str()).collect();
     assert_eq!(
         keys,

@@ -1,6 +1,7 @@
 //! What the function is told by its environment.
 
-use pipeline::config::{ConfigError, environment, required};
+use jiff::SignedDuration;
+use pipeline::config::{ConfigError, environment, required, seconds};
 use pipeline::protocol::Stage;
 
 /// Table of the ledger.
@@ -21,6 +22,8 @@ pub const ALERT_TOPIC_ARN: &str = "ALERT_TOPIC_ARN";
 pub const SERVICENOW_SECRET_ID: &str = "SERVICENOW_SECRET_ID";
 /// `dev`, `test` or `prod`; it stands in every subject and correlation id.
 pub const ENVIRONMENT: &str = "ENVIRONMENT";
+/// Seconds that whoever tells of a run may take before another may try.
+pub const TELLING_LEASE_SECONDS: &str = "TELLING_LEASE_SECONDS";
 
 /// Configuration; see the constants of this module.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub struct Config {
     pub servicenow_secret_id: String,
     /// [`ENVIRONMENT`]
     pub environment: String,
+    /// [`TELLING_LEASE_SECONDS`]
+    pub telling_lease: SignedDuration,
 }
 
 impl Config {
@@ -69,6 +74,7 @@ impl Config {
             alert_topic_arn: required(&lookup, ALERT_TOPIC_ARN)?,
             servicenow_secret_id: required(&lookup, SERVICENOW_SECRET_ID)?,
             environment: required(&lookup, ENVIRONMENT)?,
+            telling_lease: seconds(&lookup, TELLING_LEASE_SECONDS)?,
         })
     }
 
@@ -89,21 +95,29 @@ mod tests {
 
     use super::*;
 
+    fn value_of(name: &str) -> String {
+        match name {
+            TELLING_LEASE_SECONDS => "300".to_owned(),
+            other => other.to_lowercase(),
+        }
+    }
+
     #[test]
     fn exactly_the_variables_of_environment_txt_are_read() {
-        let names = names_read(str::to_owned, |lookup| Config::from_lookup(lookup));
+        let names = names_read(value_of, |lookup| Config::from_lookup(lookup));
         let listed: Vec<_> = include_str!("../environment.txt").lines().collect();
         assert_eq!(names, listed);
     }
 
     #[test]
     fn each_variable_has_its_own_place() {
-        let config = Config::from_lookup(|name| Some(name.to_lowercase())).unwrap();
+        let config = Config::from_lookup(|name| Some(value_of(name))).unwrap();
         let jobs = config.jobs().map(|(job, stage)| (job.to_owned(), stage));
         assert_eq!(jobs[0], ("ingest_job".to_owned(), Stage::Ingest));
         assert_eq!(jobs[1], ("classify_job".to_owned(), Stage::Classify));
         assert_eq!(jobs[2], ("conform_job".to_owned(), Stage::Conform));
         assert_eq!(config.notification_topic_arn, "notification_topic_arn");
         assert_eq!(config.alert_topic_arn, "alert_topic_arn");
+        assert_eq!(config.telling_lease, SignedDuration::from_mins(5));
     }
 }

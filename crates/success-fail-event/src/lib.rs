@@ -10,14 +10,15 @@
 //! committed and then failed. States that are no end are ignored.
 //!
 //! **Environment**: `LEDGER_TABLE`, `STATE_BUCKET`, `INGEST_JOB`, `CLASSIFY_JOB`, `CONFORM_JOB`,
-//! `NOTIFICATION_TOPIC_ARN`, `ALERT_TOPIC_ARN`, `SERVICENOW_SECRET_ID`, `ENVIRONMENT`.
+//! `NOTIFICATION_TOPIC_ARN`, `ALERT_TOPIC_ARN`, `SERVICENOW_SECRET_ID`, `ENVIRONMENT`,
+//! `TELLING_LEASE_SECONDS`.
 //!
 //! **Failure**: an alarm is never lost. If ServiceNow can't be told, an alert goes out (once a run) and
 //! the invocation fails, so that Lambda tries it again; `told_at` stays open, so that `reconcile`
 //! sends the event again until it works.
 //!
-//! **Idempotency**: a run is told once. Who tells it takes a lease of five minutes (`telling_at`) and
-//! records `told_at` afterwards. Before an incident is created it is looked up by its correlation id,
+//! **Idempotency**: a run is told once. Who tells it takes a lease (`telling_at`, five minutes if
+//! nobody says otherwise) and records `told_at` afterwards. Before an incident is created it is looked up by its correlation id,
 //! which names the run: what a crash left without `told_at` is found, not doubled. A mail can come
 //! twice, if the function dies between sending and recording it.
 
@@ -142,7 +143,7 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
     let leased_at = Timestamp::now();
     if !clients
         .ledger
-        .try_lease_telling(stage, run_id, leased_at)
+        .try_lease_telling(stage, run_id, leased_at, config.telling_lease)
         .await?
     {
         tracing::info!(%stage, run_id, "somebody else tells it");

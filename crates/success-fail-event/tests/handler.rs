@@ -211,6 +211,7 @@ fn config() -> Config {
         ("ALERT_TOPIC_ARN", ALERTS),
         ("SERVICENOW_SECRET_ID", "tui-etl-servicenow-dev"),
         ("ENVIRONMENT", "dev"),
+        ("TELLING_LEASE_SECONDS", "300"),
     ]);
     Config::from_lookup(|name| values.get(name).map(|value| (*value).to_owned())).unwrap()
 }

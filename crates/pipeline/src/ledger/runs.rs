@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Ledger, RunItem, text, unless_refused};
-use crate::protocol::{ITEM, RunState, Stage, TELLING_LEASE, VoidReason, iso, run_pk};
+use crate::protocol::{ITEM, RunState, Stage, VoidReason, iso, run_pk};
 
 impl Ledger {
     /// A run's item.
@@ -72,7 +72,7 @@ impl Ledger {
         .await
     }
 
-    /// Takes the right to tell how a run ended, for [`TELLING_LEASE`]. Conditions: the run has an item,
+    /// Takes the right to tell how a run ended, for as long as `lease`. Conditions: the run has an item,
     /// nobody was told yet, and nobody else began less than a lease ago. `false`: one of them fails.
     ///
     /// # Errors
@@ -82,10 +82,9 @@ impl Ledger {
         stage: Stage,
         run_id: &str,
         now: Timestamp,
+        lease: SignedDuration,
     ) -> anyhow::Result<bool> {
-        let expired = iso(now
-            .checked_sub(TELLING_LEASE)
-            .context("the clock is wrong")?);
+        let expired = iso(now.checked_sub(lease).context("the clock is wrong")?);
         self.update_run(
             stage,
             run_id,

@@ -215,6 +215,20 @@ fn ago(minutes: i64) -> Timestamp {
     now() - jiff::SignedDuration::from_mins(minutes)
 }
 
+/// What a deployment waits by default.
+fn patience() -> Patience {
+    use jiff::SignedDuration;
+    Patience {
+        event_grace: SignedDuration::from_mins(3),
+        landing_grace: SignedDuration::from_mins(6),
+        telling_lease: SignedDuration::from_mins(5),
+        schedule_grace: SignedDuration::from_mins(30),
+        stale_marker_age: SignedDuration::from_hours(24),
+        first_pause: SignedDuration::from_mins(5),
+        longest_pause: SignedDuration::from_mins(60),
+    }
+}
+
 fn record(state: RunState) -> RunRecord {
     RunRecord {
         state,
@@ -227,7 +241,13 @@ fn record(state: RunState) -> RunRecord {
 #[test]
 fn a_started_run_that_ended_is_void_at_once_and_told_after_the_grace() {
     let started = record(RunState::Started);
-    let fresh = upkeep_of_ended(Stage::Ingest, Some(&started), Some(ago(1)), now());
+    let fresh = upkeep_of_ended(
+        Stage::Ingest,
+        Some(&started),
+        Some(ago(1)),
+        now(),
+        &patience(),
+    );
     assert_eq!(
         fresh,
         Upkeep {
@@ -235,7 +255,13 @@ fn a_started_run_that_ended_is_void_at_once_and_told_after_the_grace() {
             resend: None
         }
     );
-    let later = upkeep_of_ended(Stage::Ingest, Some(&started), Some(ago(4)), now());
+    let later = upkeep_of_ended(
+        Stage::Ingest,
+        Some(&started),
+        Some(ago(4)),
+        now(),
+        &patience(),
+    );
     assert_eq!(
         later,
         Upkeep {
@@ -248,7 +274,7 @@ fn a_started_run_that_ended_is_void_at_once_and_told_after_the_grace() {
 #[test]
 fn a_run_without_an_item_is_recorded_and_told_after_the_grace() {
     assert_eq!(
-        upkeep_of_ended(Stage::Conform, None, Some(ago(1)), now()),
+        upkeep_of_ended(Stage::Conform, None, Some(ago(1)), now(), &patience()),
         Upkeep::default()
     );
     let expected = Upkeep {
@@ -256,16 +282,25 @@ fn a_run_without_an_item_is_recorded_and_told_after_the_grace() {
         resend: Some(Resend::AsItEnded),
     };
     assert_eq!(
-        upkeep_of_ended(Stage::Conform, None, Some(ago(3)), now()),
+        upkeep_of_ended(Stage::Conform, None, Some(ago(3)), now(), &patience()),
         expected
     );
-    assert_eq!(upkeep_of_ended(Stage::Conform, None, None, now()), expected);
+    assert_eq!(
+        upkeep_of_ended(Stage::Conform, None, None, now(), &patience()),
+        expected
+    );
 }
 
 #[test]
 fn a_committed_run_that_nobody_was_told_of_is_told_as_it_ended() {
     let committed = record(RunState::Committed);
-    let upkeep = upkeep_of_ended(Stage::Ingest, Some(&committed), Some(ago(9)), now());
+    let upkeep = upkeep_of_ended(
+        Stage::Ingest,
+        Some(&committed),
+        Some(ago(9)),
+        now(),
+        &patience(),
+    );
     assert_eq!(
         upkeep,
         Upkeep {
@@ -274,7 +309,13 @@ fn a_committed_run_that_nobody_was_told_of_is_told_as_it_ended() {
         }
     );
     // Stage 2 too, before its cleaning: a run that failed after its commit still gets its ticket.
-    let upkeep = upkeep_of_ended(Stage::Classify, Some(&committed), Some(ago(9)), now());
+    let upkeep = upkeep_of_ended(
+        Stage::Classify,
+        Some(&committed),
+        Some(ago(9)),
+        now(),
+        &patience(),
+    );
     assert_eq!(upkeep.resend, Some(Resend::AsItEnded));
 }
 
@@ -285,14 +326,27 @@ fn a_run_that_somebody_is_telling_of_is_left_alone_for_the_lease() {
         ..record(RunState::Void)
     };
     assert_eq!(
-        upkeep_of_ended(Stage::Ingest, Some(&telling), Some(ago(9)), now()).resend,
+        upkeep_of_ended(
+            Stage::Ingest,
+            Some(&telling),
+            Some(ago(9)),
+            now(),
+            &patience()
+        )
+        .resend,
         None
     );
     let lapsed = RunRecord {
         telling_at: Some(ago(5)),
         ..telling
     };
-    let upkeep = upkeep_of_ended(Stage::Ingest, Some(&lapsed), Some(ago(9)), now());
+    let upkeep = upkeep_of_ended(
+        Stage::Ingest,
+        Some(&lapsed),
+        Some(ago(9)),
+        now(),
+        &patience(),
+    );
     assert_eq!(upkeep.resend, Some(Resend::AsItEnded));
 }
 
@@ -306,7 +360,8 @@ fn only_a_committed_stage_2_run_that_is_told_and_not_cleaned_is_sent_again_as_su
                     cleaned,
                     ..record(state)
                 };
-                let upkeep = upkeep_of_ended(stage, Some(&record), Some(ago(60)), now());
+                let upkeep =
+                    upkeep_of_ended(stage, Some(&record), Some(ago(60)), now(), &patience());
                 let wanted = stage == Stage::Classify && state == RunState::Committed && !cleaned;
                 let resend = wanted.then_some(Resend::AsSucceeded);
                 assert_eq!(
@@ -317,7 +372,7 @@ fn only_a_committed_stage_2_run_that_is_told_and_not_cleaned_is_sent_again_as_su
                     },
                     "{stage} {state} {cleaned}"
                 );
-                let fresh = upkeep_of_ended(stage, Some(&record), Some(ago(2)), now());
+                let fresh = upkeep_of_ended(stage, Some(&record), Some(ago(2)), now(), &patience());
                 assert_eq!(fresh, Upkeep::default(), "{stage} {state} {cleaned}");
             }
         }
@@ -326,8 +381,21 @@ fn only_a_committed_stage_2_run_that_is_told_and_not_cleaned_is_sent_again_as_su
 
 #[test]
 fn runs_that_commit_nothing_come_ever_more_slowly_but_the_second_at_once() {
-    let minutes: Vec<i64> = (0..8).map(|runs| pause_after(runs).as_mins()).collect();
+    let minutes: Vec<i64> = (0..8)
+        .map(|runs| patience().pause_after(runs).as_mins())
+        .collect();
     assert_eq!(minutes, [0, 0, 5, 10, 20, 40, 60, 60]);
+    let long_enough = patience().pause_after(usize::MAX);
+    assert_eq!(long_enough, patience().longest_pause);
+    let quick = Patience {
+        first_pause: jiff::SignedDuration::from_secs(1),
+        longest_pause: jiff::SignedDuration::from_secs(2),
+        ..patience()
+    };
+    let seconds: Vec<i64> = (0..6)
+        .map(|runs| quick.pause_after(runs).as_secs())
+        .collect();
+    assert_eq!(seconds, [0, 0, 1, 2, 2, 2]);
 }
 
 #[test]
@@ -404,14 +472,34 @@ fn a_marked_item_asks_for_a_run_if_a_run_would_change_something_about_it() {
 #[test]
 fn a_marker_is_stale_after_a_day_and_a_full_listing_that_began_after_it() {
     let day = 24 * 60;
-    assert!(is_stale(ago(day + 1), Some(ago(60)), now()));
-    assert!(!is_stale(ago(day - 1), Some(ago(60)), now()));
-    assert!(!is_stale(ago(day + 1), None, now()));
-    assert!(!is_stale(ago(day + 1), Some(ago(day + 2)), now()));
+    assert!(is_stale(ago(day + 1), Some(ago(60)), now(), &patience()));
+    assert!(!is_stale(ago(day - 1), Some(ago(60)), now(), &patience()));
+    assert!(!is_stale(ago(day + 1), None, now(), &patience()));
+    assert!(!is_stale(
+        ago(day + 1),
+        Some(ago(day + 2)),
+        now(),
+        &patience()
+    ));
     // A file that landed with the marker may have been too young for a pass that began so soon.
-    assert!(!is_stale(ago(day + 30), Some(ago(day + 30)), now()));
-    assert!(!is_stale(ago(day + 30), Some(ago(day + 18)), now()));
-    assert!(is_stale(ago(day + 30), Some(ago(day + 17)), now()));
+    assert!(!is_stale(
+        ago(day + 30),
+        Some(ago(day + 30)),
+        now(),
+        &patience()
+    ));
+    assert!(!is_stale(
+        ago(day + 30),
+        Some(ago(day + 18)),
+        now(),
+        &patience()
+    ));
+    assert!(is_stale(
+        ago(day + 30),
+        Some(ago(day + 17)),
+        now(),
+        &patience()
+    ));
 }
 
 fn fridays(timezone: &str) -> WeeklySchedule {
@@ -426,7 +514,7 @@ fn fridays(timezone: &str) -> WeeklySchedule {
 fn the_last_due_moment_is_at_least_half_an_hour_ago() {
     let due = |at: &str| {
         fridays("UTC")
-            .last_due(at.parse().unwrap())
+            .last_due(at.parse().unwrap(), &patience())
             .unwrap()
             .to_string()
     };
@@ -439,7 +527,12 @@ fn the_last_due_moment_is_at_least_half_an_hour_ago() {
 #[test]
 fn the_schedule_keeps_its_hour_through_the_change_of_the_clocks() {
     let berlin = fridays("Europe/Berlin");
-    let due = |at: &str| berlin.last_due(at.parse().unwrap()).unwrap().to_string();
+    let due = |at: &str| {
+        berlin
+            .last_due(at.parse().unwrap(), &patience())
+            .unwrap()
+            .to_string()
+    };
     assert_eq!(due("2026-10-24T00:00:00Z"), "2026-10-23T10:00:00Z");
     assert_eq!(due("2026-10-31T00:00:00Z"), "2026-10-30T11:00:00Z");
     // 12:30 in Berlin, half past eleven in UTC.
@@ -483,9 +576,9 @@ proptest! {
     fn the_last_due_moment_is_within_eight_days(seconds in 1_500_000_000_i64..2_500_000_000) {
         let now = Timestamp::from_second(seconds).unwrap();
         for timezone in ["Europe/Berlin", "America/New_York", "Asia/Kolkata"] {
-            let due = fridays(timezone).last_due(now).unwrap();
+            let due = fridays(timezone).last_due(now, &patience()).unwrap();
             let age = now.duration_since(due);
-            prop_assert!(age >= SCHEDULE_GRACE && age < SignedDuration::from_hours(8 * 24));
+            prop_assert!(age >= patience().schedule_grace && age < SignedDuration::from_hours(8 * 24));
             prop_assert_eq!(due.to_zoned_datetime(TimeZone::get(timezone).unwrap()).weekday(), Weekday::Friday);
         }
     }

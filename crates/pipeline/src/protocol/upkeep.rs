@@ -5,41 +5,11 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use super::{Holder, Item, RunState, Stage};
+use super::{Holder, Item, Patience, RunState, Stage};
 
-/// How long the event of a run's end may take before `reconcile` sends it again.
-pub const LIVE_EVENT_GRACE: SignedDuration = SignedDuration::from_mins(3);
-/// How long a landed file's own event may take before `reconcile` takes the file in: the longest
-/// batching window that SQS has (300 s), and a minute. Sooner, and a file that is merely on its way
-/// would lose its sequencer, which only the event has.
-pub const LANDING_GRACE: SignedDuration = SignedDuration::from_mins(6);
-/// How long whoever tells of a run may take before another may try.
-pub const TELLING_LEASE: SignedDuration = SignedDuration::from_mins(5);
-/// How late the schedule may start stage 2 before `reconcile` does.
-pub const SCHEDULE_GRACE: SignedDuration = SignedDuration::from_mins(30);
-/// How old a marker without an item must be before it can be taken for a crash's left-over.
-pub const STALE_MARKER_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// No Glue run lasts longer (its time-out is at most seven days), so a run of that age that Glue knows
 /// nothing of is over.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// The first pause between runs that commit nothing; each further one doubles it.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
-/// The longest such pause.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(60);
-
-/// How long `reconcile` leaves a stage alone after so many runs in a row that committed nothing.
-///
-/// One is followed at once, since its work waits. From the second on there is a cause that a run more
-/// won't remove, and without a pause each failed run would bring the next, and each a ticket.
-#[must_use]
-pub fn pause_after(barren_runs: usize) -> SignedDuration {
-    match barren_runs {
-        0 | 1 => SignedDuration::ZERO,
-        2..=5 => (FIRST_PAUSE * (1 << (barren_runs - 2))).min(LONGEST_PAUSE),
-        _ => LONGEST_PAUSE,
-    }
-}
 
 /// What Glue says of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,8 +86,10 @@ pub fn upkeep_of_ended(
     record: Option<&RunRecord>,
     ended_at: Option<Timestamp>,
     now: Timestamp,
+    patience: &Patience,
 ) -> Upkeep {
-    let quiet = ended_at.is_none_or(|ended_at| now.duration_since(ended_at) >= LIVE_EVENT_GRACE);
+    let quiet =
+        ended_at.is_none_or(|ended_at| now.duration_since(ended_at) >= patience.event_grace);
     let Some(record) = record else {
         return if quiet {
             Upkeep {
@@ -133,7 +105,9 @@ pub fn upkeep_of_ended(
         stage == Stage::Classify && record.state == RunState::Committed && !record.cleaned;
     let resend = match (quiet, record.told) {
         (false, _) => None,
-        (true, false) => (!is_leased(record.telling_at, now)).then_some(Resend::AsItEnded),
+        (true, false) => {
+            (!is_leased(record.telling_at, now, patience)).then_some(Resend::AsItEnded)
+        }
         (true, true) => to_clean.then_some(Resend::AsSucceeded),
     };
     Upkeep { settle, resend }
@@ -141,8 +115,8 @@ pub fn upkeep_of_ended(
 
 /// Whether somebody who began to tell at `telling_at` still has the time to do it.
 #[must_use]
-pub fn is_leased(telling_at: Option<Timestamp>, now: Timestamp) -> bool {
-    telling_at.is_some_and(|telling_at| now.duration_since(telling_at) < TELLING_LEASE)
+pub fn is_leased(telling_at: Option<Timestamp>, now: Timestamp, patience: &Patience) -> bool {
+    telling_at.is_some_and(|telling_at| now.duration_since(telling_at) < patience.telling_lease)
 }
 
 /// Whether a marked item is a reason to start a run of its stage.
@@ -178,17 +152,19 @@ pub fn asks_for_run(
     }
 }
 
-/// Whether a marker without an item is a left-over that can go: older than a day, and a listing of the
-/// whole landing zone that began after it (with time to spare) has been through without finding the file.
+/// Whether a marker without an item is a left-over that can go: old enough, and a listing of the whole
+/// landing zone that began after it (with time to spare) has been through without finding the file.
 #[must_use]
 pub fn is_stale(
     marked_at: Timestamp,
     full_pass_began_at: Option<Timestamp>,
     now: Timestamp,
+    patience: &Patience,
 ) -> bool {
-    let listed_since = full_pass_began_at
-        .is_some_and(|began_at| began_at.duration_since(marked_at) > LANDING_GRACE + LANDING_GRACE);
-    now.duration_since(marked_at) > STALE_MARKER_AGE && listed_since
+    let spare = patience.landing_grace.saturating_mul(2);
+    let listed_since =
+        full_pass_began_at.is_some_and(|began_at| began_at.duration_since(marked_at) > spare);
+    now.duration_since(marked_at) > patience.stale_marker_age && listed_since
 }
 
 /// When stage 2 runs by itself: weekly, in a time zone.
@@ -203,10 +179,11 @@ pub struct WeeklySchedule {
 }
 
 impl WeeklySchedule {
-    /// The last scheduled moment that is at least [`SCHEDULE_GRACE`] ago. None at the ends of the calendar.
+    /// The last scheduled moment that is at least [`Patience::schedule_grace`] ago. None at
+    /// the ends of the calendar.
     #[must_use]
-    pub fn last_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let latest = now.checked_sub(SCHEDULE_GRACE).ok()?;
+    pub fn last_due(&self, now: Timestamp, patience: &Patience) -> Option<Timestamp> {
+        let latest = now.checked_sub(patience.schedule_grace).ok()?;
         let today = latest.to_zoned_datetime(self.timezone.clone()).date();
         let days_back = self.weekday.until(today.weekday()).rem_euclid(7);
         let mut date = today.checked_sub(Span::new().days(days_back)).ok()?;

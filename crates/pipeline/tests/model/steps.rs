@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use pipeline::protocol::{
-    Holder, Item, Phase, RunRecord, RunState, Settle, Stage, Take, decide_take, has_ended,
-    upkeep_of_ended,
+    Holder, Item, Patience, Phase, RunRecord, RunState, Settle, Stage, Take, decide_take,
+    has_ended, upkeep_of_ended,
 };
 
 use super::Protection;
@@ -468,7 +468,14 @@ pub fn settle(world: &World, run: Index) -> Option<Settle> {
         telling_at: None,
         cleaned: at.cleaned,
     });
-    upkeep_of_ended(stage, record.as_ref(), None, Timestamp::UNIX_EPOCH).settle
+    upkeep_of_ended(
+        stage,
+        record.as_ref(),
+        None,
+        Timestamp::UNIX_EPOCH,
+        &Patience::default(),
+    )
+    .settle
 }
 
 pub fn apply_settle(world: &mut World, run: Index, without: Option<Protection>) {

@@ -14,6 +14,13 @@ fn config() -> Config {
             "CLASSIFY_TIMEZONE" => "UTC",
             "LOOKBACK_HOURS" => "48",
             "LISTING_PAGES" => "1",
+            "EVENT_GRACE_SECONDS" => "180",
+            "LANDING_GRACE_SECONDS" => "360",
+            "TELLING_LEASE_SECONDS" => "300",
+            "SCHEDULE_GRACE_SECONDS" => "1800",
+            "STALE_MARKER_SECONDS" => "86400",
+            "FIRST_PAUSE_SECONDS" => "300",
+            "LONGEST_PAUSE_SECONDS" => "3600",
             "INGEST_JOB" => "glue1",
             "CLASSIFY_JOB" => "glue2",
             "CONFORM_JOB" => "glue3",
@@ -133,7 +140,9 @@ impl Facts {
     }
 
     fn plan(mut self) -> Plan {
-        self.0.due = config().classify_schedule.last_due(now());
+        self.0.due = config()
+            .classify_schedule
+            .last_due(now(), &config().patience);
         plan(&config(), &self.0, now())
     }
 }
@@ -414,7 +423,7 @@ fn the_weekly_run_is_given_half_an_hour() {
     let snapshot = Facts::default().mark(Stage::Classify, committed, 2 * DAY).0;
     for (at, expected) in [("2026-11-27T12:29:00Z", 0), ("2026-11-27T12:30:00Z", 1)] {
         let at = at.parse().unwrap();
-        let due = config().classify_schedule.last_due(at);
+        let due = config().classify_schedule.last_due(at, &config().patience);
         let snapshot = Snapshot {
             due,
             ..snapshot.clone()
