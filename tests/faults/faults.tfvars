@@ -6,13 +6,19 @@ job_settings = {
   classify = { max_concurrent_runs = 3 }
 }
 
+# Shorter time-outs, since a marker may be called stale only after them.
+function_settings = {
+  copy_prefix = { timeout_seconds = 30 }
+  reconcile   = { timeout_seconds = 30 }
+}
+
 # An event that is lost is missed after seconds instead of minutes.
 reconcile_patience = {
-  event_grace_seconds    = 3
-  landing_grace_seconds  = 4
-  telling_lease_seconds  = 3
+  event_grace_seconds    = 4
+  landing_grace_seconds  = 5
+  telling_lease_seconds  = 5
   schedule_grace_seconds = 5
-  stale_marker_seconds   = 10
+  stale_marker_seconds   = 31
   first_pause_seconds    = 1
   longest_pause_seconds  = 2
 }
