@@ -28,7 +28,8 @@ def gather(pipeline: Pipeline, snapshot: Snapshot, known_runs: set[str], prefix:
     _temp(pipeline, evidence, committed)
     evidence.runs = list(_ended(snapshot, runs, known_runs))
     evidence.tickets = {entry["correlation_id"].removeprefix(CORRELATION) for entry in pipeline.journal("incidents")}
-    mails = [entry["message"] for entry in pipeline.journal("notifications")]
+    topic = pipeline.outputs["topics"]["notifications"]
+    mails = [entry["message"] for entry in pipeline.journal("notifications") if entry["topic"] == topic]
     evidence.mails = {run["run_id"] for run in runs if any(run["run_id"] in mail for mail in mails)}
     return evidence
 
