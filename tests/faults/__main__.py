@@ -9,9 +9,10 @@ from rich.console import Console
 
 from local.demo.running import REPOSITORY
 from tests.faults.lab import opened
+from tests.faults.protections import PROTECTIONS, without
 from tests.faults.random_walk import walk_case
 from tests.faults.registry import Case, cases
-from tests.faults.runner import Result, run_all, show, write_report
+from tests.faults.runner import Result, run_all, run_case, show, write_report
 
 REPORT = REPOSITORY / "target" / "faults" / "report.json"
 
@@ -23,8 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="of the first random combination; alone, nothing else is run")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="random combinations (10)")
     parser.add_argument("--as-is", action="store_true", help="on the AWS that is up in TUI_LOCAL_DIR; it is left up")
+    parser.add_argument(
+        "--without", choices=[*PROTECTIONS, "each"], help="a protection that is off: its case must fail"
+    )
     parser.add_argument("--list", action="store_true", help="say which faults there are")
     given = parser.parse_args(arguments)
+    if given.without:
+        return switch_off(given)
     chosen = select(given)
     if given.list:
         print("\n".join(f"{case.group:2} {'quick' if case.quick else '     '} {case.name}" for case, _ in chosen))
@@ -44,6 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
     show(results, console)
     write_report(REPORT, results)
     return int(any(result.problems() for result in results))
+
+
+def switch_off(given: argparse.Namespace) -> int:
+    """Each chosen protection off, one at a time; exit status 0 only if each is missed by its case."""
+    missed = []
+    with opened(given.as_is) as lab:
+        for name in PROTECTIONS if given.without == "each" else [given.without]:
+            [case] = [case for case in cases() if case.name == PROTECTIONS[name].case]
+            with without(lab, PROTECTIONS[name]):
+                result = run_case(lab, case)
+            missed.append(not result.clean)
+            print(
+                f"{'missed' if missed[-1] else 'NOT MISSED'}: {name}: {case.name}: {'; '.join(result.problems()[:6])}"
+            )
+    return int(not all(missed))
 
 
 def select(given: argparse.Namespace) -> list[tuple[Case, int | None]]:

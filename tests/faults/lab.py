@@ -28,6 +28,8 @@ REST_SECONDS = 300
 #: How often the clock's tick and the week's Friday come while a case waits for rest.
 TICK_SECONDS, FRIDAY_SECONDS = 3.0, 5.0
 LOOK_SECONDS = 0.5
+#: What a script logs in the end, if it does not raise.
+LAST_WORDS = ('"message": "committed"', '"message": "found nothing to do"')
 
 
 class NotAtRest(Exception):
@@ -269,6 +271,26 @@ class Lab(Watched):
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return up.ask(f"{self.instance.endpoint}{path}", body, seconds=60)
+
+    # --- single requests ---
+
+    def hold(self, role: str, action: str, **rule: Any) -> str:
+        """Holds the next such request of a role until it is released."""
+        return self.edge.inject("hold", role=self.outputs["roles"][role], action=action, **rule)
+
+    def held(self, gate: str) -> None:
+        """Waits until a rule holds a request."""
+        until(lambda: self.edge.status()[gate]["holding"], REST_SECONDS, "request to hold", LOOK_SECONDS)
+
+    def over(self, run_id: str) -> None:
+        """Waits until a run's script has come to its end, whatever Glue says of the run."""
+        log = self.instance.runs / f"{run_id}.log"
+
+        def ended() -> bool:
+            text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            return any(word in text for word in ("Traceback (most recent call last)", *LAST_WORDS))
+
+        until(ended, REST_SECONDS, f"end of the script of {run_id}", LOOK_SECONDS)
 
     # --- waiting ---
 

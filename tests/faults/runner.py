@@ -40,6 +40,11 @@ class Result:
     attempts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def clean(self) -> bool:
+        """Whether the last four columns are zeros."""
+        return not any(getattr(self, name) for name in COLUMNS)
+
     def problems(self) -> list[str]:
         """Why this case is not a success; empty if it is one."""
         found = [f"{getattr(self, name)} {name}" for name in COLUMNS if getattr(self, name)]
