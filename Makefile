@@ -65,7 +65,7 @@ demo: build ## the whole flow on INPUT (default: samples), from landing to Athen
 
 # Ends with the slowest part. Each runner closes with its own count; the first part that fails ends it.
 .PHONY: test
-test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e ## everything
+test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e test-faults ## everything
 
 .PHONY: lint
 lint: setup ## formatting and lints of every language
@@ -119,6 +119,16 @@ bench: setup $(BENCH_STAMP) ## the functions beside s5cmd and boto3, against an 
 	cargo test --quiet $(BENCH_SERVER)
 	cargo build --release $(BENCH_SERVER)
 	$(PY) -m bench $(addprefix --only ,$(BENCH))
+
+.PHONY: test-faults
+test-faults: build
+	$(PY) -m pytest tests/faults
+
+# SEED=n repeats the random combination of that seed, ONLY=pattern runs the faults of that name, ROUNDS=n is how many
+# random combinations there are.
+.PHONY: faults
+faults: build ## every fault, and random combinations of them; writes target/faults/report.json
+	$(PY) -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 .PHONY: fmt
 fmt: setup ## format every language in place

@@ -16,6 +16,7 @@ from local.settings import ENVIRONMENT, Instance
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _KEPT = (".terraform", "terraform.tfstate", "terraform.tfstate.backup")
 _PARALLELISM = "40"
+TFVARS_VARIABLE = "TUI_LOCAL_TFVARS"
 
 
 class Failed(Exception):
@@ -71,8 +72,13 @@ def outputs(instance: Instance, root: Path) -> dict[str, Any]:
 
 
 def variables(instance: Instance) -> list[str]:
+    """The files of values, the later ones having the last word; TUI_LOCAL_TFVARS names one more."""
     here = Path(__file__).resolve().parent
-    return [f"-var-file=envs/{ENVIRONMENT}.tfvars", f"-var-file={here / 'local.tfvars'}"]
+    files = [f"envs/{ENVIRONMENT}.tfvars", str(here / "local.tfvars")]
+    added = os.environ.get(TFVARS_VARIABLE)
+    if added and not Path(added).is_file():
+        raise Failed(f"{TFVARS_VARIABLE} names {added}, which is no file")
+    return [f"-var-file={name}" for name in files + ([str(Path(added).resolve())] if added else [])]
 
 
 def _environment(instance: Instance, incident_password: str | None) -> dict[str, str]:

@@ -61,6 +61,7 @@ class Snapshot:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     markers: Counter[int] = field(default_factory=Counter)
+    marked: set[str] = field(default_factory=set)  # partition keys of the items that have a marker
     glue: list[GlueRun] = field(default_factory=list)
     temp_objects: int = 0
     queued: int = 0
@@ -141,6 +142,7 @@ class Pipeline:
                 snapshot.runs.append(item)
             elif kind == "OPEN":
                 snapshot.markers[int(item["pk"].split("#")[1])] += 1
+                snapshot.marked.add(item["item"])
         snapshot.temp_objects = sum(1 for _ in self.keys(self.bucket("raw"), TEMP_PREFIX))
         snapshot.queued = self.queue_depth(self.outputs["queue_url"])
         return snapshot

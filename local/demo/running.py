@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,15 +42,18 @@ def is_free(port: int) -> bool:
 
 
 @contextmanager
-def running(instance: Instance, keep: bool = False) -> Iterator[None]:
-    """The local AWS while the block runs; it goes down however the block ends, unless it is to be kept."""
+def running(instance: Instance, keep: bool = False, variables: Mapping[str, str] | None = None) -> Iterator[None]:
+    """The local AWS while the block runs; it goes down however the block ends, unless it is to be kept.
+
+    `variables` are added to the environment in which it goes up.
+    """
     try:
-        run_local(instance, "up")
+        run_local(instance, "up", variables=variables)
         yield
     finally:
         if keep:
-            variables = f"TUI_LOCAL_DIR={instance.folder} TUI_LOCAL_PORT={instance.port}"
-            print(f"AWS is still running: {variables} .venv/bin/python -m local env   (and `down` to stop it)")
+            where = f"TUI_LOCAL_DIR={instance.folder} TUI_LOCAL_PORT={instance.port}"
+            print(f"AWS is still running: {where} .venv/bin/python -m local env   (and `down` to stop it)")
         else:
             with undisturbed():
                 run_local(instance, "down")
@@ -68,9 +71,10 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_local(instance: Instance, *command: str) -> None:
+def run_local(instance: Instance, *command: str, variables: Mapping[str, str] | None = None) -> None:
     """Runs a command of the local AWS. In a session of its own: Ctrl-C is for the caller, who then says `down`."""
     environment = os.environ | {"TUI_LOCAL_DIR": str(instance.folder), "TUI_LOCAL_PORT": str(instance.port)}
+    environment |= variables or {}
     process = subprocess.Popen(
         [sys.executable, "-m", "local", *command],
         cwd=REPOSITORY,

@@ -39,3 +39,9 @@ def order(job: str, behaviour: str, times: int = 1) -> None:
 def take(job: str) -> Behaviour | None:
     with _lock:
         return _next[job].popleft() if _next.get(job) else None
+
+
+def pending(job: str) -> list[Behaviour]:
+    """What is arranged for a job and has not come true yet."""
+    with _lock:
+        return list(_next.get(job, ()))

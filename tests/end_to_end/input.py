@@ -33,14 +33,6 @@ HOSTILE_NAMES = [
 ]
 
 
-def write_files(folder: Path, files: dict[str, bytes]) -> list[LocalFile]:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return [LocalFile(folder / name, name) for name in files]
-
-
 def lines(*records: dict[str, object]) -> bytes:
     return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
 

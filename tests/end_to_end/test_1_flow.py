@@ -21,8 +21,8 @@ from local.demo.flow import Stock, take_stock
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Snapshot, until
 from local.demo.reference import Count
-from tests.end_to_end.conftest import Watched
 from tests.end_to_end.input import HOSTILE_NAMES, awkward_files, hostile_files, lines, many_files, samples
+from tests.pipeline_under_test import Watched
 from tui_etl import lineage, storage
 from tui_etl.ledger import Ledger
 from tui_etl.report import files_of

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from local.demo import conditions
 from local.demo.observe import TEMP_PREFIX, until
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
 from tests.end_to_end.input import lines
+from tests.pipeline_under_test import PATIENCE_SECONDS, Watched
 
 
 def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipeline: Watched, tmp_path: Path) -> None:

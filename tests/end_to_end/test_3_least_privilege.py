@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from local.demo import conditions
 from local.demo.observe import GlueRun, QueryFailed, until
 from local.settings import REGION
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Watched
 from tests.end_to_end.input import lines
+from tests.pipeline_under_test import PATIENCE_SECONDS, Watched
 
 EXCEPTIONS = Path(__file__).resolve().parents[1] / "iam_exceptions.yaml"
 
