@@ -273,7 +273,7 @@ class Lab(Watched):
             found = self.runs(stage, *states)
             return run_id in found if run_id else bool(found)
 
-        until(there, REST_SECONDS, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
+        until(there, self.patience_seconds, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
 
     def committed(self, stage: int, number: int = 1) -> list[str]:
         """Waits for committed runs of this case."""
@@ -283,7 +283,7 @@ class Lab(Watched):
             ids = [run["run_id"] for run in found if run["run_id"] not in self._known_runs]
             return ids if len(ids) >= number else []
 
-        return until(look, REST_SECONDS, f"committed Glue {stage} run", LOOK_SECONDS)
+        return until(look, self.patience_seconds, f"committed Glue {stage} run", LOOK_SECONDS)
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return up.ask(f"{self.instance.endpoint}{path}", body, seconds=60)
@@ -296,7 +296,7 @@ class Lab(Watched):
 
     def held(self, gate: str) -> None:
         """Waits until a rule holds a request."""
-        until(lambda: self.edge.status()[gate]["holding"], REST_SECONDS, "request to hold", LOOK_SECONDS)
+        until(lambda: self.edge.status()[gate]["holding"], self.patience_seconds, "request to hold", LOOK_SECONDS)
 
     def over(self, run_id: str) -> None:
         """Waits until a run's script has come to its end, whatever Glue says of the run."""
@@ -306,7 +306,7 @@ class Lab(Watched):
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             return any(word in text for word in ("Traceback (most recent call last)", *LAST_WORDS))
 
-        until(ended, REST_SECONDS, f"end of the script of {run_id}", LOOK_SECONDS)
+        until(ended, self.patience_seconds, f"end of the script of {run_id}", LOOK_SECONDS)
 
     # --- waiting ---
 
@@ -321,7 +321,7 @@ class Lab(Watched):
         return self._until(lambda s: rest.not_at_rest(s, ids), "rest", True)
 
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        return until(condition, REST_SECONDS, what, LOOK_SECONDS)
+        return until(condition, self.patience_seconds, what, LOOK_SECONDS)
 
     def _until(self, missing: Callable[[Snapshot], list[str]], what: str, fridays: bool) -> Snapshot:
         problems: list[str] = []
