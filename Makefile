@@ -102,6 +102,11 @@ test-local: build
 test-e2e: build
 	$(PY) -m pytest tests/end_to_end
 
+# Some five minutes on two cores; MODEL_SEED repeats a walk, MODEL_STATES makes it longer or shorter.
+.PHONY: faults-model
+faults-model: tools ## the protocol's model at length: larger configurations, and a walk at random
+	cargo run --locked --package model --example explore
+
 .PHONY: fmt
 fmt: setup ## format every language in place
 	cargo fmt --all

@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod job;
 mod upkeep;
 
+pub use job::*;
 pub use upkeep::*;
 
 /// Sort key of every item that has its partition to itself.
@@ -383,5 +385,7 @@ pub fn decide_take(
     }
 }
 
+#[cfg(test)]
+mod decision_tables;
 #[cfg(test)]
 mod tests;
