@@ -102,7 +102,7 @@ test-local: build
 test-e2e: build
 	$(PY) -m pytest tests/end_to_end
 
-# Some five minutes on two cores; MODEL_SEED repeats a walk, MODEL_STATES makes it longer or shorter.
+# Some five minutes on two cores; MODEL_SEED repeats a walk (and makes nothing else), MODEL_STATES sets its length.
 .PHONY: faults-model
 faults-model: tools ## the protocol's model at length: larger configurations, and a walk at random
 	cargo run --locked --package model --example explore
