@@ -12,10 +12,13 @@
 
 pub mod actions;
 pub mod around;
+mod commit;
 pub mod facts;
+mod invocations;
 pub mod job;
 mod properties;
 mod recovery;
+mod set;
 pub mod world;
 
 use std::collections::BTreeSet;

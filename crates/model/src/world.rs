@@ -1,78 +1,16 @@
 //! Everything there is in the model: landed versions, the ledger, Glue, the table, and the processes
 //! that work between them.
 
-use std::fmt;
+use pipeline::protocol::{RunState, VoidReason};
 
-use pipeline::protocol::{RunState, Settle, VoidReason};
+pub use crate::invocations::{Cleaner, Intent, News, Teller};
+pub use crate::set::Set;
 
 /// Index of a file, or of a run. A run's items are files in stage 1 and runs of the stage before after that.
 pub type Index = u8;
 
 /// How many runs there can be, those that reconcile starts at the end included.
 pub const MOST_RUNS: u8 = 16;
-
-/// A set of indexes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Set(u16);
-
-impl Set {
-    /// Adds one.
-    pub fn insert(&mut self, index: Index) {
-        self.0 |= 1 << index;
-    }
-
-    /// Takes one out.
-    pub fn remove(&mut self, index: Index) {
-        self.0 &= !(1 << index);
-    }
-
-    /// Whether it is in.
-    #[must_use]
-    pub fn contains(self, index: Index) -> bool {
-        self.0 & (1 << index) != 0
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// How many are in.
-    #[must_use]
-    pub fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// What is in both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// What is in either.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// What is in this one only.
-    #[must_use]
-    pub fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    /// All that are in, in order.
-    pub fn iter(self) -> impl Iterator<Item = Index> {
-        (0..MOST_RUNS).filter(move |index| self.contains(*index))
-    }
-}
-
-impl fmt::Debug for Set {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
 
 /// A landed file version: its intakes, and its item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -274,64 +212,6 @@ impl Run {
             _ => Set::default(),
         }
     }
-}
-
-/// What reconcile has decided on and not done yet: what it was decided on may have changed by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Intent {
-    /// A run that is over and does not say so.
-    Settle {
-        /// The run.
-        run: Index,
-        /// How.
-        settle: Settle,
-    },
-    /// A marker that stands for nothing.
-    Drop {
-        /// The stage whose work it hints at.
-        stage: u8,
-        /// The item.
-        item: Index,
-        /// It was put again since.
-        renewed: bool,
-    },
-}
-
-/// An invocation of clean-prefix for a committed run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cleaner {
-    /// The stage 2 run.
-    pub by: Index,
-    /// Stage 1 runs of its manifest that are still to be looked at.
-    pub left: Set,
-    /// One that was found to be consumed, whose output is deleted next.
-    pub deleting: Option<Index>,
-    /// One was left alone.
-    pub refused: bool,
-}
-
-/// What success-fail-event tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum News {
-    /// That there is nothing to tell is settled.
-    Quiet,
-    /// The run committed.
-    Done,
-    /// It committed, and then failed.
-    DoneThenFailed,
-    /// It did not commit.
-    NotDone,
-}
-
-/// An invocation of success-fail-event that has decided what to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Teller {
-    /// The run.
-    pub run: Index,
-    /// What.
-    pub news: News,
-    /// It made the first of its two last steps: to tell, and to record that it told.
-    pub half_way: bool,
 }
 
 /// The faults that may still happen.
