@@ -127,8 +127,13 @@ test-faults: build
 # SEED=n repeats the random combination of that seed, ONLY=pattern runs the faults of that name, ROUNDS=n is how many
 # random combinations there are.
 .PHONY: faults
-faults: build ## every fault, and random combinations of them; writes target/faults/report.json
+faults: build faults-model ## the model at length, every fault, and random combinations of them; writes target/faults/report.json
 	$(PY) -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
+
+# Some five minutes on two cores; MODEL_SEED repeats a walk (and makes nothing else), MODEL_STATES sets its length.
+.PHONY: faults-model
+faults-model: tools ## the protocol's model at length: larger configurations, and a walk at random
+	cargo run --locked --package model --example explore
 
 .PHONY: fmt
 fmt: setup ## format every language in place

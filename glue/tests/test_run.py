@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -281,6 +285,49 @@ def test_the_next_stage_is_marked_before_the_commit(world: World, monkeypatch: p
     with pytest.raises(Crash):
         run.execute(context, keep([]))
     assert world.state("jr_1") == "STARTED"
+
+
+#: What is called, or the key that it is called with, for each write of a commit.
+WRITES = {
+    "manifests": "MANIFEST",
+    "reports": "REPORT",
+    "put_marker": "NEXT_MARKER",
+    "commit": "COMMIT",
+    "drop_marker": "DROP_MARKERS",
+}
+
+
+class Recorder:
+    """Stands where a ledger, or the object store, is, and notes what is called on it, in order."""
+
+    def __init__(self, calls: list[str], wanted: Any) -> None:
+        self.calls = calls
+        self.wanted = wanted
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            keys = [str(value).partition("/")[0] for value in (*given, *named.values())]
+            self.calls.append(next((key for key in keys if key in WRITES), name))
+            return getattr(self.wanted, name)(*given, **named)
+
+        return call
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_the_writes_of_a_commit_come_in_the_order_that_the_table_says(world: World, stage: int) -> None:
+    tables = json.loads((Path(__file__).parents[2] / "tests" / "decisions" / "job.json").read_text())
+    calls: list[str] = []
+    context = world.context("jr_1", stage)
+    run.start(context)
+    recorded = dataclasses.replace(
+        context,
+        ledger=cast(Ledger, Recorder(calls, context.ledger)),
+        clients=Clients(Recorder(calls, context.s3), world.clients.dynamodb, world.glue),
+    )
+    made = report.build(stage, context.job, context.run_id, "reconcile", context.started_at, [])
+    run.commit(recorded, ["FILE#1", "FILE#2"], [OUTPUT], made)
+    seen = [name for name, _ in itertools.groupby(WRITES.get(call, call) for call in calls)]
+    assert seen == next(row["expect"] for row in tables["commit_order"] if row["stage"] == stage)
 
 
 def test_an_item_of_a_committed_run_that_does_not_list_it_is_taken_over(world: World) -> None:

@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod job;
 mod patience;
 mod upkeep;
 
+pub use job::*;
 pub use patience::*;
 pub use upkeep::*;
 
@@ -385,5 +387,7 @@ pub fn decide_take(
     }
 }
 
+#[cfg(test)]
+mod decision_tables;
 #[cfg(test)]
 mod tests;

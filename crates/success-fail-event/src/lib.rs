@@ -7,7 +7,9 @@
 //! that succeeded gives a mail (SNS). A run that found nothing to do gives none, except that of a
 //! week in which there was nothing to classify. Everything else that ended is an incident in
 //! ServiceNow: failed, timed out, stopped, never begun, 'succeeded' without a commit, and also
-//! committed and then failed. States that are no end are ignored.
+//! committed and then failed. States that are no end are ignored. A run that ended and is still STARTED
+//! becomes VOID before anybody is told: a process of it that goes on all the same can't commit any more,
+//! and what was told stays true.
 //!
 //! **Environment**: `LEDGER_TABLE`, `STATE_BUCKET`, `INGEST_JOB`, `CLASSIFY_JOB`, `CONFORM_JOB`,
 //! `NOTIFICATION_TOPIC_ARN`, `ALERT_TOPIC_ARN`, `SERVICENOW_SECRET_ID`, `ENVIRONMENT`,
@@ -37,13 +39,13 @@ use anyhow::Context;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pipeline::ledger::{Ledger, RunItem};
-use pipeline::protocol::Stage;
+use pipeline::protocol::{Settle, Stage};
 use pipeline::state_change::StateChange;
 use serde::Serialize;
 use serde_json::Value;
 
 pub use config::Config;
-use plan::{Telling, plan};
+use plan::{Telling, plan, settle};
 use service_now::ServiceNow;
 
 /// The services that the function calls.
@@ -126,20 +128,16 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
         return Ok(Told::Nothing);
     };
     let mut run = clients.ledger.run(stage, run_id).await?;
+    if let Some(settle) = settle(&change.state, run.as_ref()) {
+        settle_run(clients, stage, &change, settle).await?;
+        run = clients.ledger.run(stage, run_id).await?;
+    }
     let telling = plan(stage, &change.state, run.as_ref());
     if let Telling::Nothing(why) = telling {
         tracing::info!(%stage, run_id, state, why, "nothing to tell");
         return Ok(Told::Nothing);
     }
-    if run.is_none() {
-        // From here on a process of that run that comes late finds that it was given up.
-        clients
-            .ledger
-            .put_never_started(stage, run_id, &change.job, None)
-            .await?;
-        run = clients.ledger.run(stage, run_id).await?;
-    }
-    let run = run.context("the run is not in the ledger although it was just put there")?;
+    let run = run.context("the run is not in the ledger although it was settled")?;
     let leased_at = Timestamp::now();
     if !clients
         .ledger
@@ -177,4 +175,26 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
             Err(error)
         }
     }
+}
+
+/// Gives a run up that Glue says has ended. A process of it that comes late, or still goes on, finds that
+/// out when it begins or commits; if it was quicker, this changes nothing.
+async fn settle_run(
+    clients: &Clients,
+    stage: Stage,
+    change: &StateChange,
+    settle: Settle,
+) -> anyhow::Result<()> {
+    let run_id = change.run_id.as_str();
+    let settled = match settle {
+        Settle::Void => clients.ledger.void_run(stage, run_id).await?,
+        Settle::NeverStarted => {
+            clients
+                .ledger
+                .put_never_started(stage, run_id, &change.job, None)
+                .await?
+        }
+    };
+    tracing::info!(%stage, run_id, settled, how = ?settle, "the run ended without saying so");
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Who is to be told what about a run that ended. No I/O, no clock.
 
 use pipeline::ledger::RunItem;
-use pipeline::protocol::{RunState, Stage, VoidReason};
+use pipeline::protocol::{RunState, Settle, Stage, VoidReason};
 use pipeline::state_change::GlueState;
 
 /// What is to be told about a run.
@@ -28,6 +28,18 @@ pub enum Fault {
     NotCommitted,
     /// It never got as far as to write its ledger item.
     NeverStarted,
+}
+
+/// What to write to the ledger before anything is told of a run that ended: from then on it can't commit,
+/// so that nobody is told of a failure that a process which Glue has given up turns into a success.
+#[must_use]
+pub fn settle(state: &GlueState, run: Option<&RunItem>) -> Option<Settle> {
+    match run.map(|run| run.state) {
+        _ if !state.has_ended() => None,
+        None => Some(Settle::NeverStarted),
+        Some(RunState::Started) => Some(Settle::Void),
+        Some(RunState::Committed | RunState::Void) => None,
+    }
 }
 
 /// Decides what is to be told, given what Glue says and what the ledger knows.
@@ -151,6 +163,22 @@ mod tests {
                 "{stage} {state} {run:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_run_that_ended_is_settled_before_it_is_told_unless_it_is_decided() {
+        let of = |state| Some(run(state, None));
+        for state in ["SUCCEEDED", "FAILED", "TIMEOUT"] {
+            let state = GlueState::of(state);
+            assert_eq!(settle(&state, None), Some(Settle::NeverStarted));
+            let settled = |state_in_ledger| settle(&state, of(state_in_ledger).as_ref());
+            assert_eq!(settled(RunState::Started), Some(Settle::Void));
+            assert_eq!(settled(RunState::Committed), None);
+            assert_eq!(settled(RunState::Void), None);
+        }
+        let running = GlueState::of("RUNNING");
+        assert_eq!(settle(&running, None), None);
+        assert_eq!(settle(&running, of(RunState::Started).as_ref()), None);
     }
 
     #[test]

@@ -78,8 +78,8 @@ impl World {
 
 type Shared = Arc<Mutex<World>>;
 
-/// A table that holds to the conditions that this function makes: a missing item is put, `telling_at`
-/// and its kin are set once.
+/// A table that holds to the conditions that this function makes: a missing item is put, only a started
+/// run becomes void, `telling_at` and its kin are set once.
 fn ledger(world: &Shared) -> Ledger {
     let (reads, puts, updates) = (Arc::clone(world), Arc::clone(world), Arc::clone(world));
     let get = mock!(aws_sdk_dynamodb::Client::get_item).then_compute_output(move |input| {
@@ -118,6 +118,16 @@ fn ledger(world: &Shared) -> Ledger {
             .split_whitespace()
             .collect();
         let condition = input.condition_expression().unwrap();
+        if condition == "#state = :started" {
+            assert_eq!(run.get("state"), Some(&text("STARTED")), "it was decided");
+            let names = input.expression_attribute_names().unwrap();
+            let values = input.expression_attribute_values().unwrap();
+            for pair in words[1..].chunks(3) {
+                let value = &values[pair[2].trim_end_matches(',')];
+                run.insert(names[pair[0]].clone(), value.clone());
+            }
+            return MockResponse::Output(UpdateItemOutput::builder().build());
+        }
         let refused = run.contains_key(words[1]) && condition.contains("attribute_not_exists")
             || condition.contains("attribute_not_exists(told_at)") && run.contains_key("told_at");
         if refused {
@@ -421,6 +431,20 @@ async fn an_incident_that_exists_is_not_raised_again() {
     assert_eq!(told, Told::Incident("INC0000007".to_owned()));
     assert_eq!(desk.methods(), ["GET"]);
     assert!(function.world().has(1, "told_at"));
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_have_failed_can_not_commit_any_more() {
+    let desk = Desk::empty();
+    let function = Function::at(&desk, World::with_run(1, &[("state", "STARTED")]));
+    let told = function.on_event(&event(INGEST, "TIMEOUT")).await.unwrap();
+    assert!(matches!(told, Told::Incident(_)), "{told:?}");
+    let world = function.world();
+    let run = &world.runs["RUN#1#jr_1"];
+    assert_eq!(
+        (&run["state"], &run["reason"]),
+        (&text("VOID"), &text("ENDED"))
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ from enum import StrEnum
 STARTED, COMMITTED, VOID = "STARTED", "COMMITTED", "VOID"
 EMPTY, ENDED, NEVER_STARTED = "EMPTY", "ENDED", "NEVER_STARTED"
 FILE, RUN = "FILE", "RUN"
+#: The stage whose runs are nobody's work.
+LAST_STAGE = 3
 
 #: Sort key of every item that is alone in its partition.
 ITEM = "ITEM"
@@ -34,6 +36,37 @@ class Decision(StrEnum):
     TAKE_OVER = "TAKE_OVER"
     VOID_HOLDER = "VOID_HOLDER"
     HELD = "HELD"
+
+
+class Begin(StrEnum):
+    """What a run does once its item was put as STARTED, if there was none."""
+
+    GO_ON = "GO_ON"
+    REFUSE = "REFUSE"
+
+
+class AfterTaking(StrEnum):
+    """What a run does once it has looked at what is open."""
+
+    PROCESS = "PROCESS"
+    END_EMPTY = "END_EMPTY"
+
+
+class AfterCommit(StrEnum):
+    """What a run does once it has tried to commit."""
+
+    DROP_MARKERS = "DROP_MARKERS"
+    REFUSE = "REFUSE"
+
+
+class Write(StrEnum):
+    """A write that a run makes after it has processed its items."""
+
+    MANIFEST = "MANIFEST"
+    REPORT = "REPORT"
+    NEXT_MARKER = "NEXT_MARKER"
+    COMMIT = "COMMIT"
+    DROP_MARKERS = "DROP_MARKERS"
 
 
 @dataclass(frozen=True)
@@ -82,6 +115,30 @@ def decide_take(
     if holder.state == STARTED and holder_ended:
         return Decision.VOID_HOLDER
     return Decision.SKIP
+
+
+def decide_begin(found: str | None) -> Begin:
+    """Step 1 of a run: whether it may go on, given the state of its item after the put."""
+    return Begin.GO_ON if found == STARTED else Begin.REFUSE
+
+
+def decide_after_taking(held: int) -> AfterTaking:
+    """What a run does that holds so many items."""
+    return AfterTaking.PROCESS if held else AfterTaking.END_EMPTY
+
+
+def decide_after_commit(accepted: bool, found: str | None) -> AfterCommit:
+    """Step 5 of a run; `found` is the state of its item, read again after a commit that was not accepted.
+
+    A retry whose first try went through is refused as well, and finds itself COMMITTED.
+    """
+    return AfterCommit.DROP_MARKERS if accepted or found == COMMITTED else AfterCommit.REFUSE
+
+
+def commit_order(stage: int) -> list[Write]:
+    """The order of the writes that end a run."""
+    order = [Write.MANIFEST, Write.REPORT, Write.NEXT_MARKER, Write.COMMIT, Write.DROP_MARKERS]
+    return [write for write in order if stage < LAST_STAGE or write is not Write.NEXT_MARKER]
 
 
 def file_id(bucket: str, key: str, version: str) -> str:

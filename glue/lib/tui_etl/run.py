@@ -19,9 +19,8 @@ from typing import Any
 
 from tui_etl import manifest, protocol, report, storage
 from tui_etl.ledger import Ledger, Marker
-from tui_etl.protocol import Decision
+from tui_etl.protocol import AfterCommit, AfterTaking, Begin, Decision, Write
 
-LAST_STAGE = 3
 logger = logging.getLogger(__name__)
 
 
@@ -90,7 +89,7 @@ def execute(
     """The whole run: its report, or None if there was nothing to do; raises `RunRefused` if given up for dead."""
     start(context)
     work = take_open(context, max_items)
-    if not work:
+    if protocol.decide_after_taking(len(work)) is AfterTaking.END_EMPTY:
         end_empty(context)
         return None
     outcome = process(work)
@@ -111,7 +110,7 @@ def execute(
 def start(context: Context) -> None:
     """Step 1: put the RUN item as STARTED, if absent; refused if this run has already been given up or has ended."""
     item = context.ledger.put_run(context.stage, context.run_id, context.job, context.started_by)
-    if item["state"] != protocol.STARTED:
+    if protocol.decide_begin(item["state"]) is Begin.REFUSE:
         raise RunRefused(f"{context.pk} is {item['state']} already")
 
 
@@ -222,17 +221,27 @@ def commit(context: Context, items: Sequence[str], outputs: Iterable[manifest.Ou
     stage, run_id, ledger = context.stage, context.run_id, context.ledger
     manifest_uri = manifest.uri(context.state_bucket, stage, run_id)
     report_uri = report.uri(context.state_bucket, stage, run_id)
-    manifest.write(context.s3, manifest_uri, stage, run_id, context.job, items, outputs)
-    report.write(context.s3, report_uri, result)
-    if stage < LAST_STAGE:
-        ledger.put_marker(stage + 1, context.pk)
     counts = result.counts(len(items))
-    if not ledger.commit(stage, run_id, manifest_uri, report_uri, counts):
-        found = ledger.get(context.pk)
-        if found is None or found["state"] != protocol.COMMITTED:
-            raise RunRefused(f"{context.pk} was given up for dead while it worked: {found and found['state']}")
-    with ThreadPoolExecutor(storage.IN_FLIGHT) as pool:
-        list(pool.map(lambda item: ledger.drop_marker(stage, item), items))
+
+    def commit_or_refuse() -> None:
+        accepted = ledger.commit(stage, run_id, manifest_uri, report_uri, counts)
+        found = None if accepted else (ledger.get(context.pk) or {}).get("state")
+        if protocol.decide_after_commit(accepted, found) is AfterCommit.REFUSE:
+            raise RunRefused(f"{context.pk} was given up for dead while it worked: {found}")
+
+    def drop_markers() -> None:
+        with ThreadPoolExecutor(storage.IN_FLIGHT) as pool:
+            list(pool.map(lambda item: ledger.drop_marker(stage, item), items))
+
+    writes: dict[Write, Callable[[], object]] = {
+        Write.MANIFEST: lambda: manifest.write(context.s3, manifest_uri, stage, run_id, context.job, items, outputs),
+        Write.REPORT: lambda: report.write(context.s3, report_uri, result),
+        Write.NEXT_MARKER: lambda: ledger.put_marker(stage + 1, context.pk),
+        Write.COMMIT: commit_or_refuse,
+        Write.DROP_MARKERS: drop_markers,
+    }
+    for write in protocol.commit_order(stage):
+        writes[write]()
     logger.info("committed", extra=_fields(context) | counts)
 
 
