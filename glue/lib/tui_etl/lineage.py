@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from tui_etl import manifest, protocol, report, storage
 from tui_etl.ledger import Ledger
-from tui_etl.run import LAST_STAGE
+from tui_etl.protocol import LAST_STAGE
 
 Numbers = Mapping[str, int]
 
