@@ -49,6 +49,22 @@ def copy_prefix_killed(lab: Lab, kill: Kill) -> None:
     lab.all_ingested()
 
 
+FOR_GOOD = {
+    "between a file's marker and its item, its messages lost": Kill(PUT, "landed_at", made=False),
+    "between items, its messages lost": Kill(PUT, "landed_at", after=2),
+    "before the start of Glue 1, its messages lost": Kill(START, made=False),
+}
+
+
+def copy_prefix_killed_for_good(lab: Lab, kill: Kill) -> None:
+    """Its messages never come again: what is half taken in is completed by reconcile or the next run."""
+    rule = kill.arm(lab, "copy-prefix")
+    before = failed_calls(lab, "copy-prefix")
+    work(lab)
+    lab.wait("killed copy-prefix", lambda: struck(lab, rule) and failed_calls(lab, "copy-prefix") > before)
+    lab.sqs.purge_queue(QueueUrl=lab.outputs["queue_url"])
+
+
 # --- clean-prefix: run, manifests, deletions, cleaned ---
 
 CLEAN_PREFIX = {
@@ -208,6 +224,7 @@ def jobs_killed(lab: Lab, kill: Kill) -> None:
 
 TABLES: list[tuple[str, dict[str, Kill], KilledAct]] = [
     ("copy-prefix", COPY_PREFIX, copy_prefix_killed),
+    ("copy-prefix", FOR_GOOD, copy_prefix_killed_for_good),
     ("clean-prefix", CLEAN_PREFIX, weekly("clean-prefix")),
     ("optimization-trigger", OPTIMIZATION_TRIGGER, weekly("optimization-trigger")),
     ("success-fail-event", MAIL, weekly("success-fail-event")),
@@ -218,7 +235,7 @@ TABLES: list[tuple[str, dict[str, Kill], KilledAct]] = [
     ("a run of each stage", JOBS, jobs_killed),
 ]
 QUICK = (
-    "between a file's marker and its item",
+    "between items, its messages lost",
     "between the ticket and told",
     "after half its output",
     "between the next stage's marker and its commit",
