@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.lab import Lab
+from local.demo.observe import TimedOut
+from tests.faults.lab import REST_SECONDS, Lab
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,12 @@ def failed_calls(lab: Lab, crate: str) -> int:
     """How many invocations of a function have ended with an error so far."""
     name = lab.outputs["functions"][crate]
     return sum(entry["function"] == name and not entry["ok"] for entry in lab.journal("invocations"))
+
+
+def ticks_until(lab: Lab, what: str, condition: Callable[[], bool]) -> None:
+    """Calls reconcile again and again, as fast as it answers."""
+    deadline = time.monotonic() + REST_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimedOut(f"no {what} within {REST_SECONDS} s of ticks")
+        lab.tick()

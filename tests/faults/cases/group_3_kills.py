@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.faults.kills import Kill, failed_calls, struck
+from tests.faults.kills import Kill, failed_calls, struck, ticks_until
 from tests.faults.lab import Lab
 from tests.faults.registry import case
 
@@ -180,12 +180,7 @@ def reconcile_killed(lab: Lab, kill: Kill) -> None:
     lab.land_some(files=2, dataset="d_keyed")
     with lab.without_events():
         lab.land_some(files=2)
-
-    def look() -> bool:
-        lab.tick()
-        return struck(lab, rule)
-
-    lab.wait("killed reconcile", look)
+    ticks_until(lab, "killed reconcile", lambda: struck(lab, rule))
 
 
 # --- the jobs: STARTED, take, write, manifest, report, next marker, commit, drop ---

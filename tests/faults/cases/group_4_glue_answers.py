@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.faults.kills import failed_calls
+from tests.faults.kills import failed_calls, ticks_until
 from tests.faults.lab import Lab
 from tests.faults.registry import case
 
@@ -58,16 +58,6 @@ def nobody_is_told(lab: Lab) -> Iterator[None]:
     after = told(lab)
     heard = {what: number - before[what] for what, number in after.items() if number != before[what]}
     assert not heard, f"backpressure was told as a fault: {heard}"
-
-
-def ticks_until(lab: Lab, what: str, condition: Callable[[], bool]) -> None:
-    """The clock goes on, faster than in the case's rest."""
-
-    def look() -> bool:
-        lab.tick()
-        return condition()
-
-    lab.wait(what, look)
 
 
 def backpressure(answer: dict[str, Any]) -> Callable[[Lab], None]:
