@@ -149,7 +149,7 @@ def poisoned_queue(lab: Lab) -> None:
     lab.all_ingested()
 
 
-@case(2, "events that SNS wrapped, and test events", seed=207, quick=True)
+@case(2, "events that SNS wrapped, and test events", seed=207)
 def wrapped_events(lab: Lab) -> None:
     with lab.without_events():
         versions = lab.land_some(files=3) + lab.land_some(files=2, dataset="d_keyed")

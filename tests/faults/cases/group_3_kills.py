@@ -232,9 +232,7 @@ TABLES: list[tuple[str, dict[str, Kill], KilledAct]] = [
 QUICK = (
     "between items, its messages lost",
     "between the ticket and told",
-    "after half its output",
     "between the next stage's marker and its commit",
-    "between its commit and dropping markers",
 )
 
 

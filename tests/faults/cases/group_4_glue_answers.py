@@ -93,7 +93,7 @@ def schedule_refused(lab: Lab) -> None:
         assert injected(lab, rule) == 3
 
 
-@case(4, "a run starts and Glue's answer is lost", seed=412, quick=True)
+@case(4, "a run starts and Glue's answer is lost", seed=412)
 def lost_answer(lab: Lab) -> None:
     """Whoever asked knows nothing of the run; it does the work, and another that comes finds nothing."""
     with nobody_is_told(lab):
@@ -115,7 +115,7 @@ def late_answer(lab: Lab) -> None:
         lab.rest()
 
 
-@case(4, "a start makes two runs, and the answer is lost", seed=414, quick=True)
+@case(4, "a start makes two runs, and the answer is lost", seed=414)
 def doubled(lab: Lab) -> None:
     with nobody_is_told(lab):
         for stage in STAGES:
