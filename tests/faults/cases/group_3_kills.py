@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.faults.kills import Kill, failed_calls, struck, ticks_until
 from tests.faults.lab import Lab
@@ -186,6 +187,7 @@ def reconcile_killed(lab: Lab, kill: Kill) -> None:
 # --- the jobs: STARTED, take, write, manifest, report, next marker, commit, drop ---
 
 STATE = "*:{state}/"
+HALF = "the job's own output"
 OUTPUT = {
     "ingest": "*:{raw}/tui/legacy/temp/*",
     "classify": "*:grp2-raw-tui-*",
@@ -194,7 +196,7 @@ OUTPUT = {
 JOBS: dict[str, Kill] = {
     "after it is STARTED": Kill(PUT, "STARTED"),
     "after it has taken its first item": Kill(UPDATE, "SET assigned_to"),
-    "after half its output": Kill("s3:PutObject", resource="output"),
+    "after half its output": Kill("s3:PutObject", resource=HALF, after=1),
     "after all its output, before its manifest": Kill("s3:PutObject", resource=STATE + "manifests/*", made=False),
     "between its manifest and its report": Kill("s3:PutObject", resource=STATE + "manifests/*"),
     "between its report and the next stage's marker": Kill("s3:PutObject", resource=STATE + "reports/*"),
@@ -207,10 +209,8 @@ JOBS: dict[str, Kill] = {
 def jobs_killed(lab: Lab, kill: Kill) -> None:
     """A run of each stage dies at the same step; the next one does its work, or finds it done."""
     rules = [
-        Kill(kill.action, kill.body, OUTPUT[job] if kill.resource == "output" else kill.resource, kill.made).arm(
-            lab, job
-        )
-        for job in OUTPUT
+        replace(kill, resource=output if kill.resource == HALF else kill.resource).arm(lab, job)
+        for job, output in OUTPUT.items()
     ]
     work(lab)
     lab.rest()
@@ -242,11 +242,10 @@ def killed_by(act: KilledAct, kill: Kill) -> Callable[[Lab], None]:
 
 def register() -> None:
     """One case for each step of each."""
-    number = 300
-    for who, steps, act in TABLES:
-        for step, kill in steps.items():
-            number += 1
-            case(3, f"{who} killed {step}", seed=number, quick=step in QUICK)(killed_by(act, kill))
+    for table, (who, steps, act) in enumerate(TABLES):
+        for number, (step, kill) in enumerate(steps.items()):
+            name, seed = f"{who} killed {step}", 300 + 20 * table + number
+            case(3, name, seed, quick=step in QUICK)(killed_by(act, kill))
 
 
 register()
