@@ -45,6 +45,7 @@ class Lab(Watched):
         self.rng = random.Random()
         self.prefix = ""
         self.last_case = "the start"
+        self.patience_seconds: float = REST_SECONDS
         self._names = 0
         self._sequencer = 0
         self._clear()
@@ -316,7 +317,7 @@ class Lab(Watched):
 
     def _until(self, missing: Callable[[Snapshot], list[str]], what: str, fridays: bool) -> Snapshot:
         problems: list[str] = []
-        begun = self._ticked = time.monotonic()
+        self._ticked = time.monotonic()
 
         def look() -> Snapshot | None:
             nonlocal problems
@@ -330,8 +331,7 @@ class Lab(Watched):
                 self._ticked = time.monotonic()
             return None if problems else snapshot
 
-        seconds = REST_SECONDS - (time.monotonic() - begun)
-        return until(look, seconds, what, LOOK_SECONDS, explain=lambda: "; ".join(problems[:8]))
+        return until(look, self.patience_seconds, what, LOOK_SECONDS, explain=lambda: "; ".join(problems[:8]))
 
 
 def line(record: Record) -> bytes:

@@ -1,4 +1,8 @@
-"""Runs that overlap at the worst moment: one is held between two of its steps while another does the work."""
+"""Runs that overlap at the worst moment: one is held between two of its steps while another does the work.
+
+Their datasets have no key: where two runs hold a keyed record, the books of Glue 3 don't balance, and so a protection
+that is off would show as a standstill instead of as a record that is there twice.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,6 @@ def zombie_before_commit(lab: Lab) -> tuple[str, str]:
     """A Glue 1 run that has written everything, is about to commit, and has failed as far as Glue knows."""
     gate = lab.hold("ingest", "dynamodb:UpdateItem", body=COMMIT)
     lab.land_some(files=2)
-    lab.land_some(files=1, dataset="d_keyed")
     return gate, dead_while_held(lab, 1, gate)
 
 
