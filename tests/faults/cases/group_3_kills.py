@@ -149,7 +149,7 @@ def desk(mode: str) -> KilledAct:
     return act
 
 
-# --- reconcile: listing, settle, resend, drop, start ---
+# --- reconcile: settle, resend, drop, start, listing ---
 
 RECONCILE = {
     "between the marker and the item of a file that no event brought": Kill(PUT, "OPEN#1"),
@@ -164,6 +164,7 @@ RECONCILE = {
     "after it has sent an event again": Kill("events:PutEvents"),
     "before it drops a marker": Kill(DELETE, "OPEN#", made=False),
     "after it has dropped a marker": Kill(DELETE, "OPEN#"),
+    "after it has said up to when every run is settled": Kill(UPDATE, "settled_before"),
     "before it starts a run": Kill(START, made=False),
     "between the start of a run and its answer": Kill(START),
 }
