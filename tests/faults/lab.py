@@ -46,6 +46,7 @@ class Lab(Watched):
         self.prefix = ""
         self.last_case = "the start"
         self.patience_seconds: float = REST_SECONDS
+        self._forgiven: set[str] = set()
         self._names = 0
         self._sequencer = 0
         self._clear()
@@ -68,7 +69,7 @@ class Lab(Watched):
         for stage in STAGES:
             self._ask("/_local/glue/next", {"job": self.job(stage), "behaviour": "normal"})
         snapshot = self.look()
-        problems = rest.not_at_rest(snapshot)
+        problems = self._unforgiven(rest.not_at_rest(snapshot))
         if problems:
             raise NotAtRest(f"after {self.last_case}: {'; '.join(problems[:5])}")
         self.last_case = slug
@@ -94,6 +95,13 @@ class Lab(Watched):
         if restless:
             result.findings.append(f"not at rest: {restless}")
         return result
+
+    def forgive(self) -> None:
+        """What is not at rest now never will be, for a protection was off: it is no longer waited for."""
+        self._forgiven |= set(rest.not_at_rest(self.look()))
+
+    def _unforgiven(self, problems: list[str]) -> list[str]:
+        return [problem for problem in problems if problem not in self._forgiven]
 
     def stop_faults(self) -> None:
         """No fault is injected any more; counts those that were."""
@@ -265,7 +273,7 @@ class Lab(Watched):
             found = self.runs(stage, *states)
             return run_id in found if run_id else bool(found)
 
-        until(there, REST_SECONDS, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
+        until(there, self.patience_seconds, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
 
     def committed(self, stage: int, number: int = 1) -> list[str]:
         """Waits for committed runs of this case."""
@@ -275,7 +283,7 @@ class Lab(Watched):
             ids = [run["run_id"] for run in found if run["run_id"] not in self._known_runs]
             return ids if len(ids) >= number else []
 
-        return until(look, REST_SECONDS, f"committed Glue {stage} run", LOOK_SECONDS)
+        return until(look, self.patience_seconds, f"committed Glue {stage} run", LOOK_SECONDS)
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return up.ask(f"{self.instance.endpoint}{path}", body, seconds=60)
@@ -288,7 +296,7 @@ class Lab(Watched):
 
     def held(self, gate: str) -> None:
         """Waits until a rule holds a request."""
-        until(lambda: self.edge.status()[gate]["holding"], REST_SECONDS, "request to hold", LOOK_SECONDS)
+        until(lambda: self.edge.status()[gate]["holding"], self.patience_seconds, "request to hold", LOOK_SECONDS)
 
     def over(self, run_id: str) -> None:
         """Waits until a run's script has come to its end, whatever Glue says of the run."""
@@ -298,7 +306,7 @@ class Lab(Watched):
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             return any(word in text for word in ("Traceback (most recent call last)", *LAST_WORDS))
 
-        until(ended, REST_SECONDS, f"end of the script of {run_id}", LOOK_SECONDS)
+        until(ended, self.patience_seconds, f"end of the script of {run_id}", LOOK_SECONDS)
 
     # --- waiting ---
 
@@ -313,7 +321,7 @@ class Lab(Watched):
         return self._until(lambda s: rest.not_at_rest(s, ids), "rest", True)
 
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        return until(condition, REST_SECONDS, what, LOOK_SECONDS)
+        return until(condition, self.patience_seconds, what, LOOK_SECONDS)
 
     def _until(self, missing: Callable[[Snapshot], list[str]], what: str, fridays: bool) -> Snapshot:
         problems: list[str] = []
@@ -322,7 +330,7 @@ class Lab(Watched):
         def look() -> Snapshot | None:
             nonlocal problems
             snapshot = self.look()
-            problems = missing(snapshot)
+            problems = self._unforgiven(missing(snapshot))
             now = time.monotonic()
             if problems and fridays and now - self._fired > FRIDAY_SECONDS and rest.waits_for_friday(snapshot):
                 self.friday()
