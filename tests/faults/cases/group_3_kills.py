@@ -172,6 +172,9 @@ RECONCILE = {
 
 def reconcile_killed(lab: Lab, kill: Kill) -> None:
     """It has to do all that it can have to: files without events, a run that died, one that vanished, no start."""
+    # It says only every few hours up to when every run is settled; forgotten, it has to say so again.
+    forgotten = {"pk": {"S": "CURSOR#runs#1"}, "sk": {"S": "ITEM"}}
+    lab.dynamodb.delete_item(TableName=lab.outputs["ledger_table"], Key=forgotten)
     rule = kill.arm(lab, "reconcile")
     # Not told by the run itself, and so VOID by reconcile's hand: its marker for Glue 2 stands for nothing then.
     Kill(UPDATE, ":committed", made=False).arm(lab, "ingest")
