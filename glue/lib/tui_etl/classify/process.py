@@ -109,7 +109,7 @@ def _write(spark: SparkSession, params: Params, group: Group) -> set[str]:
     rows = inputs.read(spark, group)
     arms = transform.plan(rows, transform.Params(group.dataset, params.rules))
     classified = transform.classify(rows, arms, params.rules.version)
-    zones = {arm.zone for arm in arms}
+    zones = transform.zones(rows, arms)
     for zone in sorted(zones):
         chosen = classified.where(F.col(transform.ZONE) == zone).drop(transform.ZONE)
         files = max(1, -(-group.size // _FILE_BYTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -10,12 +11,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType
 
-from tui_etl.classify.rules import Rule, RulesError, RuleSet, Step, steps
+from tui_etl.classify.rules import LEGACY, SECURED, Rule, RulesError, RuleSet, Step, steps
 
 #: Where `transform` puts the zone (no field of any record gets such a name); it is not written.
 ZONE = "zone of the row"
 RULE_ID = "_rule_id"
 RULES_VERSION = "_rules_version"
+#: Where Glue 1 keeps what a record's columns can't tell.
+RESCUED = "_rescued"
+#: Added to the id of a legacy rule whose record has something that the rule could not look at.
+NOT_ALL_SEEN = ":not-all-seen"
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,32 @@ def plan(df: DataFrame, params: Params) -> list[Step]:
 
 
 def classify(df: DataFrame, arms: list[Step], version: str) -> DataFrame:
-    """Rows classified by the first arm that takes them; a predicate that is null takes nothing."""
-    *conditional, rest = arms
+    """Rows classified by the first arm that takes them; a predicate that is null takes nothing.
 
-    def decide(value: str, last: str) -> Column:
-        cases = [(F.coalesce(F.expr(str(arm.when)), F.lit(False)), F.lit(getattr(arm, value))) for arm in conditional]
-        return reduce(lambda other, case: F.when(case[0], case[1]).otherwise(other), reversed(cases), F.lit(last))
+    A rule sees columns. What a record holds beside them, as the first of two equal keys, no rule has looked at: such a
+    record is secured even where a legacy rule takes it.
+    """
+    *conditional, rest = arms
+    hidden = F.col(RESCUED).isNotNull() if RESCUED in df.columns else F.lit(False)
+
+    def value(arm: Step, seen: str, not_seen: str) -> Column:
+        return F.when(hidden, not_seen).otherwise(seen) if arm.zone == LEGACY else F.lit(seen)
+
+    def decide(of: Callable[[Step], Column]) -> Column:
+        cases = [(F.coalesce(F.expr(str(arm.when)), F.lit(False)), of(arm)) for arm in conditional]
+        return reduce(lambda other, case: F.when(case[0], case[1]).otherwise(other), reversed(cases), of(rest))
 
     return df.select(
         "*",
-        decide("rule_id", rest.rule_id).alias(RULE_ID),
+        decide(lambda arm: value(arm, arm.rule_id, arm.rule_id + NOT_ALL_SEEN)).alias(RULE_ID),
         F.lit(version).alias(RULES_VERSION),
-        decide("zone", rest.zone).alias(ZONE),
+        decide(lambda arm: value(arm, arm.zone, SECURED)).alias(ZONE),
     )
+
+
+def zones(df: DataFrame, arms: list[Step]) -> set[str]:
+    """The zones that rows with these columns can come to."""
+    return {arm.zone for arm in arms} | ({SECURED} if RESCUED in df.columns else set())
 
 
 def applies(df: DataFrame, rule: Rule) -> bool:
