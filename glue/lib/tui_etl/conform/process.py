@@ -34,7 +34,7 @@ ARGUMENTS = (
     "secured_bucket",
 )
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
-_AT_ONCE = 4
+AT_ONCE = 4
 #: Bytes that one task of a shuffle gets; they are compressed, so it is several times that in memory.
 _SHUFFLE_BYTES = 64 << 20
 _RUN = "RUN#1#"
@@ -103,8 +103,8 @@ def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
     datasets = inputs.by_dataset(work.groups)
     keyed = [name for name, contract in params.contracts.items() if contract.key]
     # All of them, so that a contract which Spark can't take fails the run before a table is touched.
-    pairs = {name: _pair(spark, params, name) for name in {*datasets, *params.contracts}}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pairs = {name: pair_of(spark, params, name) for name in {*datasets, *params.contracts}}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         breaches = _checked(spark, pool, pairs, datasets)
         swept = dict(zip(keyed, pool.map(lambda name: merge.sweep(pairs[name]), keyed), strict=True))
         _size_shuffles(spark, [pairs[name] for name in datasets], work.groups)
@@ -138,7 +138,8 @@ def _checked(
     return breaches
 
 
-def _pair(spark: SparkSession, params: Params, dataset: str) -> Pair:
+def pair_of(spark: SparkSession, params: Params, dataset: str) -> Pair:
+    """The tables of a dataset, by its contract if it has one."""
     contract = params.contracts.get(dataset, Contract(dataset))
     return Pair.of(spark, contract, params.places[LEGACY], params.places[SECURED])
 
