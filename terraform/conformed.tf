@@ -30,7 +30,8 @@ resource "aws_glue_catalog_database" "secured" {
 }
 
 locals {
-  catalog_name = "glue_catalog"
+  catalog_name   = "glue_catalog"
+  learned_prefix = "contracts/learned/"
 
   # The jobs never name a class: which Iceberg it is, and where its catalog lies, is said here.
   iceberg_conf = {
@@ -64,6 +65,24 @@ data "aws_iam_policy_document" "conform" {
     sid       = "ReadContracts"
     actions   = ["s3:GetObject"]
     resources = ["${local.bucket_arns.scripts}/${local.contracts_key}"]
+  }
+
+  statement {
+    sid       = "KeepLearnedContracts"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.bucket_arns.state}/${local.learned_prefix}*"]
+  }
+
+  statement {
+    sid       = "ListLearnedContracts"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket_arns.state]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${local.learned_prefix}*"]
+    }
   }
 
   statement {

@@ -1,5 +1,5 @@
-# Manifests and reports of the runs, and their numbers by file. They are small, and the ledger points to them for ever:
-# nothing expires.
+# Manifests and reports of the runs, their numbers by file, and learned contracts. They are small, and the ledger points
+# to most of them for ever: nothing expires.
 
 module "state_bucket" {
   source    = "./modules/data_bucket"

@@ -5,7 +5,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from tui_etl import arguments, log, run, storage
-from tui_etl.conform import contracts, process
+from tui_etl.conform import contracts, learned, process
 
 
 def main(argv: list[str]) -> None:
@@ -13,7 +13,10 @@ def main(argv: list[str]) -> None:
     given = arguments.parse(argv, process.ARGUMENTS)
     context = run.open_context(3, given)
     params = process.Params.of(given, contracts.parse(storage.read(context.s3, given["contracts_uri"])))
-    run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
+    done = run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
+    if done is not None:
+        spark, folder = SparkSession.builder.getOrCreate(), learned.folder_of(context.state_bucket)
+        learned.keep(spark, context.s3, params, folder, context.run_id, done.datasets)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def test_a_balanced_report_is_json_with_every_number() -> None:
         "conformed": 0,
         "rescued": 0,
         "tables": [],
+        "breaches": [],
     }
 
 

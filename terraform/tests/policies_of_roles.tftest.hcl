@@ -588,7 +588,8 @@ run "roles" {
       "arn:aws:kms:us-east-1:222222222222:key/application"                                                       = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-etl-glue3-raw-to-confirmed-dev/error:*"  = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-etl-glue3-raw-to-confirmed-dev/output:*" = "logs:CreateLogStream logs:PutLogEvents"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                                                      = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                                                      = "s3:ListBucket s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/contracts/learned/*"                                                  = "s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage"                                                              = "s3:GetObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=3"                                                      = "s3:GetObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=3/*"                                                    = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
@@ -628,6 +629,11 @@ run "roles" {
       ConformListTables = {
         StringLike = {
           "s3:prefix" = "legacy/*"
+        }
+      }
+      ListLearnedContracts = {
+        StringLike = {
+          "s3:prefix" = "contracts/learned/*"
         }
       }
       ListLineage = {

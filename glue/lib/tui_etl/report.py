@@ -39,6 +39,7 @@ class DatasetBalance:
     conformed: int = 0
     rescued: int = 0
     tables: list[str] = field(default_factory=list)
+    breaches: list[str] = field(default_factory=list)
 
 
 @dataclass

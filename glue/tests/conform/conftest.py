@@ -58,9 +58,10 @@ class Lake:
             spark.conf.set(f"spark.sql.catalog.{self.catalog}{name}", value)
 
     def describe(self, dataset: str, **entries: Any) -> None:
-        """Give a dataset a contract; fields as {name: type}."""
+        """Give a dataset a contract; fields as {name: type}, or whole."""
         entries["fields"] = {
-            name: {"type": kind, "description": f"the {name}"} for name, kind in entries["fields"].items()
+            name: {"description": f"the {name}"} | ({"type": kind} if isinstance(kind, str) else kind)
+            for name, kind in entries["fields"].items()
         }
         entry = {"dataset": dataset, "owner": "someone@example.org", "description": "A test's", **entries}
         self.contracts |= contracts.parse(json.dumps({"datasets": {dataset: entry}}))

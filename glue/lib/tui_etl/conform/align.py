@@ -8,15 +8,19 @@
 | string            | timestamp, date   | if it is ISO 8601, to the microsecond; UTC unless it says otherwise     |
 | object            | struct            | field by field                                                          |
 | array             | array             | if each element does                                                    |
+| object            | map               | if each member fits its values; members that are null are left out      |
 | anything else     |                   | never                                                                   |
 
 What doesn't fit is null in its column, and goes to `_rescued`: one JSON object a row, from the path of the column
 (`price.amount`; an array as a whole) to the JSON value as it arrived. A record of which Glue 1 kept the whole text has
 that text there as `_record`.
+
+A contract may say more (`Reading`): how dates and times are spelled, and which values a column takes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -51,6 +55,10 @@ _DOUBLE_DIGITS, _FLOAT_DIGITS = 15, 6
 #: All whole numbers up to here are doubles.
 _DOUBLE_WHOLE = 1 << 53
 _LONG_END = float(1 << 63)
+#: Microseconds since 1970 at the end of the year 9999.
+_MICROS_END = 253_402_300_799_999_999
+#: A format that is no pattern: the number of seconds or milliseconds since 1970.
+EPOCHS = ("epoch_seconds", "epoch_millis")
 
 
 @dataclass
@@ -70,14 +78,32 @@ class Fit:
     misfits: list[Misfit] = field(default_factory=list)
 
 
-def align(df: DataFrame, target: StructType, whole_records: bool) -> DataFrame:
+@dataclass(frozen=True)
+class Reading:
+    """What a contract says of values beyond their types.
+
+    `formats`: how dates and times are spelled, by path; `allowed`: which values a column takes, all others are rescued;
+    `keep_unknown`: columns that the table lacks are rescued, instead of being an error.
+    """
+
+    formats: Mapping[str, str] = field(default_factory=dict)
+    allowed: Mapping[str, Callable[[Column], Column]] = field(default_factory=dict)
+    keep_unknown: bool = False
+
+
+#: Of rows that have been read already.
+AS_IT_IS = Reading()
+
+
+def align(df: DataFrame, target: StructType, whole_records: bool, reading: Reading = AS_IT_IS) -> DataFrame:
     """The rows with exactly the columns of `target`, among them `_rescued`; columns that `df` lacks are null.
 
     `whole_records`: what `df` has in `_rescued` are texts of whole records, as Glue 1 writes them; otherwise it is what
     this function made of them.
     """
     present = {member.name.lower(): member for member in df.schema}
-    if lost := sorted(set(present) - set(target.names)):
+    lost = sorted(set(present) - {RESCUED} - set(target.names))
+    if lost and not reading.keep_unknown:
         raise ValueError(f"there are no columns for {lost}")
     columns: list[Column] = []
     misfits: list[Misfit] = []
@@ -85,25 +111,37 @@ def align(df: DataFrame, target: StructType, whole_records: bool) -> DataFrame:
         fitted = Fit(F.lit(None).cast(wanted.dataType))
         if wanted.name in present:
             there = present[wanted.name]
-            fitted = fit(F.col(quoted(there.name)), storable(there.dataType), wanted.dataType, wanted.name)
+            value = F.col(quoted(there.name))
+            fitted = fit(value, storable(there.dataType), wanted.dataType, wanted.name, reading.formats)
+            if wanted.name in reading.allowed:
+                fitted = _only_allowed(fitted, reading.allowed[wanted.name], wanted.name, value)
         columns.append(fitted.value.alias(wanted.name))
         misfits += fitted.misfits
+    for name in lost:
+        value = F.col(quoted(present[name].name))
+        misfits.append(Misfit(name, value.isNotNull(), json_text(value)))
     if RESCUED in target.names:
         kept = F.col(RESCUED) if RESCUED in present else F.lit(None).cast("string")
         columns[target.names.index(RESCUED)] = _rescued(kept, misfits, whole_records).alias(RESCUED)
     return df.select(*columns)
 
 
-def fit(value: Column, source: DataType, target: DataType, path: str) -> Fit:
+def fit(
+    value: Column, source: DataType, target: DataType, path: str, formats: Mapping[str, str] = AS_IT_IS.formats
+) -> Fit:
     """A value of type `source` as one of type `target`."""
     if source == target:
         return Fit(value)
     if isinstance(target, StringType):
         return Fit(F.to_json(value) if isinstance(source, StructType | ArrayType | MapType) else value.cast("string"))
     if isinstance(source, StructType) and isinstance(target, StructType):
-        return _fit_struct(value, source, target, path)
+        return _fit_struct(value, source, target, path, formats)
+    if isinstance(source, StructType) and isinstance(target, MapType) and isinstance(target.keyType, StringType):
+        return _fit_map(value, source, target, path, formats)
     if isinstance(source, ArrayType) and isinstance(target, ArrayType):
-        return _fit_array(value, source, target, path)
+        return _fit_array(value, source, target, path, formats)
+    if path in formats and isinstance(target, DateType | TimestampType):
+        return _fit_format(value, source, target, path, formats[path])
     fits = _fits(value, source, target)
     if fits is None:
         return Fit(F.lit(None).cast(target), [Misfit(path, value.isNotNull(), json_text(value))])
@@ -124,14 +162,48 @@ def _rescued(kept: Column, misfits: list[Misfit], whole_records: bool) -> Column
     return F.when(entries != "", F.concat(F.lit("{"), entries, F.lit("}")))
 
 
-def _fit_struct(value: Column, source: StructType, target: StructType, path: str) -> Fit:
+def _only_allowed(fitted: Fit, allowed: Callable[[Column], Column], path: str, value: Column) -> Fit:
+    bad = fitted.value.isNotNull() & ~allowed(fitted.value)
+    return Fit(F.when(~bad, fitted.value), [*fitted.misfits, Misfit(path, bad, json_text(value))])
+
+
+def _fit_format(value: Column, source: DataType, target: DataType, path: str, spelled: str) -> Fit:
+    """A date or time that is spelled as the contract says; in any other way it does not fit."""
+    read = F.lit(None).cast("timestamp")
+    if spelled in EPOCHS and isinstance(source, WHOLE_NUMBERS):
+        unit = 1_000_000 if spelled == "epoch_seconds" else 1_000
+        # Multiplied beyond 64 bits it would come out as another time.
+        inside = value.between(F.lit(-_MICROS_END // unit), F.lit(_MICROS_END // unit))
+        read = F.when(inside, F.timestamp_micros(value * F.lit(unit)))
+    elif spelled not in EPOCHS and isinstance(source, StringType):
+        read = F.to_timestamp(value, spelled)
+    bad = value.isNotNull() & read.isNull()
+    return Fit(read.cast(target), [Misfit(path, bad, json_text(value))])
+
+
+def _fit_map(value: Column, source: StructType, target: MapType, path: str, formats: Mapping[str, str]) -> Fit:
+    """Objects of which the members' names are data; the whole map is rescued if one member does not fit."""
+    members = [
+        (member.name, fit(value.getField(member.name), member.dataType, target.valueType, path, formats))
+        for member in source
+    ]
+    entries = F.array(*(F.struct(F.lit(name).alias("key"), inner.value.alias("value")) for name, inner in members))
+    found = F.map_from_entries(F.filter(entries, lambda entry: entry["value"].isNotNull())).cast(target)
+    places = [F.coalesce(place.when, F.lit(False)) for _, inner in members for place in inner.misfits]
+    bad = reduce(lambda one, other: one | other, places, F.lit(False))
+    return Fit(F.when(value.isNotNull() & ~bad, found), [Misfit(path, bad, json_text(value))] if places else [])
+
+
+def _fit_struct(value: Column, source: StructType, target: StructType, path: str, formats: Mapping[str, str]) -> Fit:
     there = {member.name: member.dataType for member in source}
     members: list[Column] = []
     misfits: list[Misfit] = []
     for wanted in target:
         inner = Fit(F.lit(None).cast(wanted.dataType))
         if wanted.name in there:
-            inner = fit(value.getField(wanted.name), there[wanted.name], wanted.dataType, f"{path}.{wanted.name}")
+            inner = fit(
+                value.getField(wanted.name), there[wanted.name], wanted.dataType, f"{path}.{wanted.name}", formats
+            )
         members.append(inner.value.alias(wanted.name))
         misfits += inner.misfits
     for name in (name for name in there if name not in target.names):
@@ -140,9 +212,9 @@ def _fit_struct(value: Column, source: StructType, target: StructType, path: str
     return Fit(F.when(value.isNotNull(), F.struct(*members)), misfits)
 
 
-def _fit_array(value: Column, source: ArrayType, target: ArrayType, path: str) -> Fit:
+def _fit_array(value: Column, source: ArrayType, target: ArrayType, path: str, formats: Mapping[str, str]) -> Fit:
     def element(item: Column) -> Fit:
-        return fit(item, source.elementType, target.elementType, path)
+        return fit(item, source.elementType, target.elementType, path, formats)
 
     def misfit(item: Column) -> Column:
         return reduce(lambda one, other: one | other, (place.when for place in element(item).misfits))

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
-from tui_etl.conform import align
 from tui_etl.conform.pair import Merged, Pair
 from tui_etl.conform.tables import Table
 
@@ -33,7 +32,7 @@ def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group
 def _append(spark: SparkSession, pair: Pair, table: Table, groups: Sequence[Group]) -> None:
     there = table.exists()
     target = pair.schema(table, [group.schema for group in groups])
-    read = [align.align(inputs.read(spark, group), target, whole_records=True) for group in groups]
+    read = [pair.align(inputs.read(spark, group), target, whole_records=True) for group in groups]
     arrived = reduce(DataFrame.unionByName, read)
     if not there:
         table.create(target)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import SparkSession
-from pyspark.sql.types import ArrayType, LongType, MapType, StringType, StructType, TimestampType
+from pyspark.sql.types import LongType, StringType, TimestampType
 
-from tui_etl.conform.types import quoted, storable
+from tui_etl.conform import expectations
+from tui_etl.conform.align import EPOCHS
+from tui_etl.conform.expectations import Expectation
+from tui_etl.conform.types import quoted
 
 #: Columns that the pipeline adds to every table, in this order; the key only to tables that are merged by key.
 LINEAGE = {
@@ -29,8 +30,21 @@ KEY = "_key"
 KEY_COMMENT = "JSON array of the key; an object that names the record if a part of its key is null"
 OWN = frozenset((*LINEAGE, KEY))
 
+EVOLVE, STRICT, PERMISSIVE = "evolve", "strict", "permissive"
+#: Transforms of hidden partitioning, as the contract and as SQL has them, and the number that they need.
+TRANSFORMS = {
+    "identity": ("{column}", None),
+    "bucket": ("bucket({number}, {column})", "buckets"),
+    "truncate": ("truncate({number}, {column})", "width"),
+    "year": ("years({column})", None),
+    "month": ("months({column})", None),
+    "day": ("days({column})", None),
+    "hour": ("hours({column})", None),
+}
+
 _WANTED = {"dataset", "owner", "description", "fields"}
-_ALLOWED = _WANTED | {"key", "order_by"}
+_ALLOWED = _WANTED | {"key", "order_by", "mode", "partition_by", "allowed_lateness", "expectations", "learned"}
+_FIELD = {"type", "description", "format", "formats"}
 
 
 class ContractError(ValueError):
@@ -39,10 +53,32 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """A column as the contract describes it."""
+    """A column as the contract describes it; `formats` tells how dates and times are spelled, by path."""
 
     type: str
     description: str
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One part of a table's hidden partitioning."""
+
+    field: str
+    transform: str
+    number: int | None = None
+
+    @property
+    def sql(self) -> str:
+        return TRANSFORMS[self.transform][0].format(column=quoted(self.field), number=self.number)
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How long after the time in a field a record may land before it is told of as late."""
+
+    field: str
+    hours: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +91,15 @@ class Contract:
     key: tuple[str, ...] = ()
     order_by: str | None = None
     fields: Mapping[str, Field] = field(default_factory=dict)
+    mode: str = EVOLVE
+    partition_by: tuple[Partition, ...] = ()
+    lateness: Lateness | None = None
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def formats(self) -> dict[str, str]:
+        """How dates and times are spelled, by the path of the value."""
+        return {path: text for described in self.fields.values() for path, text in described.formats.items()}
 
     def comment(self, column: str) -> str:
         """The column's description, or an empty text."""
@@ -62,68 +107,153 @@ class Contract:
 
 
 def parse(document: bytes | str) -> dict[str, Contract]:
-    """Contracts by dataset, from `{"datasets": {<dataset>: <contract>}}`; raises `ContractError` with all problems."""
+    """Contracts by dataset, from `{"datasets": {<dataset>: <contract>}}`; raises `ContractError` with all problems.
+
+    Each problem names the file, the path inside it, and the rule that is broken.
+    """
     try:
         content = json.loads(document)
     except ValueError as error:
         raise ContractError(f"contracts are not JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("datasets"), dict):
         raise ContractError("contracts need an object 'datasets'")
-    problems = [f"{name}: {text}" for name, entry in content["datasets"].items() for text in _problems(name, entry)]
+    problems = [
+        f"{name}.yaml: {path}: {text}" if path else f"{name}.yaml: {text}"
+        for name, entry in content["datasets"].items()
+        for path, text in _problems(name, entry)
+    ]
     if problems:
         raise ContractError("; ".join(problems))
     return {name: _contract(entry) for name, entry in content["datasets"].items()}
 
 
-def schema(spark: SparkSession, contract: Contract) -> StructType:
-    """The described columns, with types that Iceberg has."""
-    if not contract.fields:
-        return StructType()
-    columns = ", ".join(f"CAST(NULL AS {field.type}) AS {quoted(name)}" for name, field in contract.fields.items())
-    try:
-        found = storable(spark.sql(f"SELECT {columns}").schema)
-    except (AnalysisException, ParseException) as error:
-        raise ContractError(f"{contract.dataset}: a field's type is none of Spark SQL's: {error}") from error
-    assert isinstance(found, StructType)
-    for name in (*contract.key, *filter(None, [contract.order_by])):
-        if isinstance(found[name].dataType, StructType | ArrayType | MapType):
-            raise ContractError(f"{contract.dataset}: {name} is a key or an order, so it must be a single value")
-    return found
+Problems = Iterator[tuple[str, str]]
 
 
-def _problems(name: str, entry: Any) -> list[str]:
+def _problems(name: str, entry: Any) -> Problems:
     if not isinstance(entry, dict):
-        return ["is not an object"]
-    problems = [f"needs {wanted!r}" for wanted in sorted(_WANTED - set(entry))]
-    problems += [f"unknown entry {unknown!r}" for unknown in sorted(set(entry) - _ALLOWED)]
+        yield "", "is not an object"
+        return
+    yield from ((wanted, "is required") for wanted in sorted(_WANTED - set(entry)))
+    yield from ((unknown, "is no entry of a contract") for unknown in sorted(set(entry) - _ALLOWED))
     if entry.get("dataset") != name or not re.fullmatch("[a-z0-9_]+", name):
-        problems.append(f"is the contract of {entry.get('dataset')!r}")
+        yield "dataset", f"must be the file's name: lower case letters, digits and _, and not {entry.get('dataset')!r}"
+    for text in ("owner", "description"):
+        if not isinstance(entry.get(text, "x"), str) or not entry.get(text, "x"):
+            yield text, "must be a text"
+    if entry.get("mode", EVOLVE) not in (EVOLVE, STRICT, PERMISSIVE):
+        yield "mode", f"must be {EVOLVE}, {STRICT} or {PERMISSIVE}"
     if not isinstance(entry.get("fields"), dict):
-        return [*problems, "'fields' is an object"]
-    return problems + _field_problems(entry["fields"]) + _key_problems(entry)
+        yield "fields", "must be an object"
+        return
+    yield from _field_problems(entry["fields"])
+    wrong = list(_key_problems(entry))
+    yield from wrong
+    yield from _partition_problems(entry)
+    yield from _lateness_problems(entry)
+    if not wrong:
+        yield from _expectation_problems(entry)
 
 
-def _field_problems(fields: Mapping[str, Any]) -> list[str]:
-    problems = []
+def _field_problems(fields: Mapping[str, Any]) -> Problems:
     for column, described in fields.items():
+        path = f"fields.{column}"
         if not re.fullmatch("[a-z0-9_]+", column) or column in OWN:
-            problems.append(f"field {column!r}: lower case letters, digits and _, and none of the pipeline's own names")
-        if not isinstance(described, dict) or {*described} != {"type", "description"}:
-            problems.append(f"field {column!r} has a type and a description, and nothing else")
-    return problems
+            yield path, "a name has lower case letters, digits and _, and is none of the pipeline's own"
+        if not isinstance(described, dict) or not {"type", "description"} <= {*described} <= _FIELD:
+            yield path, "has a type and a description, perhaps a format or formats, and nothing else"
+            continue
+        if not isinstance(described["type"], str) or not isinstance(described["description"], str):
+            yield path, "type and description must be texts"
+        if "format" in described and "formats" in described:
+            yield path, "has a format for itself or formats for fields inside it, not both"
+        formats = described.get("formats", {})
+        if not isinstance(formats, dict):
+            yield f"{path}.formats", "must be an object of paths and formats"
+            continue
+        for text in [described.get("format", "yyyy"), *formats.values()]:
+            if not isinstance(text, str) or not text or "SSSSSSS" in text:
+                yield path, f"a format is a pattern of Spark's with 6 digits of a second at most, or {EPOCHS}"
 
 
-def _key_problems(entry: Mapping[str, Any]) -> list[str]:
+def _key_problems(entry: Mapping[str, Any]) -> Problems:
     key, order_by = entry.get("key", []), entry.get("order_by")
-    if not isinstance(key, list) or ("key" in entry and not key):
-        return ["'key' is a list of columns"]
-    if order_by and not key:
-        return ["'order_by' without a 'key' orders nothing"]
-    undescribed = [column for column in [*key, order_by] if column and column not in entry["fields"]]
-    return [f"no field is called {column!r}" for column in undescribed]
+    if not isinstance(key, list) or ("key" in entry and not key) or not all(isinstance(part, str) for part in key):
+        yield "key", "must be a list of columns that is not empty"
+        return
+    if len({*key}) < len(key):
+        yield "key", "names a column twice"
+    if "order_by" in entry and not key:
+        yield "order_by", "orders nothing without a key"
+    for place, column in [*(("key", part) for part in key), ("order_by", order_by)]:
+        if column is not None and (not isinstance(column, str) or column not in entry["fields"]):
+            yield place, f"no field is called {column!r}"
+
+
+def _partition_problems(entry: Mapping[str, Any]) -> Problems:
+    parts = entry.get("partition_by", [])
+    if not isinstance(parts, list):
+        yield "partition_by", "must be a list"
+        return
+    for index, part in enumerate(parts):
+        path = f"partition_by[{index}]"
+        if not isinstance(part, dict) or part.get("transform") not in TRANSFORMS:
+            yield path, f"needs a transform: {', '.join(TRANSFORMS)}"
+            continue
+        number = TRANSFORMS[part["transform"]][1]
+        if {*part} != {"field", "transform", *filter(None, [number])}:
+            yield path, f"needs a field, the transform{f', {number}' if number else ''}, and nothing else"
+        elif number and (type(part[number]) is not int or part[number] < 1):
+            yield f"{path}.{number}", "must be a whole number from 1 up"
+        if part.get("field") not in (*entry["fields"], "_landed_at"):
+            yield f"{path}.field", f"no field is called {part.get('field')!r}"
+
+
+def _lateness_problems(entry: Mapping[str, Any]) -> Problems:
+    lateness = entry.get("allowed_lateness")
+    if "allowed_lateness" not in entry:
+        return
+    if not isinstance(lateness, dict) or {*lateness} != {"field", "hours"} or type(lateness["hours"]) is not int:
+        yield "allowed_lateness", "needs a field and whole hours"
+    elif lateness["hours"] < 0:
+        yield "allowed_lateness.hours", "must not be negative"
+    elif lateness["field"] not in entry["fields"]:
+        yield "allowed_lateness.field", f"no field is called {lateness['field']!r}"
+
+
+def _expectation_problems(entry: Mapping[str, Any]) -> Problems:
+    expected = entry.get("expectations", [])
+    if not isinstance(expected, list):
+        yield "expectations", "must be a list"
+        return
+    for index, one in enumerate(expected):
+        for path, text in expectations.problems(one, entry):
+            yield f"expectations[{index}]{f'.{path}' if path else ''}", text
 
 
 def _contract(entry: Mapping[str, Any]) -> Contract:
-    fields = {name: Field(described["type"], described["description"]) for name, described in entry["fields"].items()}
-    key = tuple(entry.get("key", ()))
-    return Contract(entry["dataset"], entry["owner"], entry["description"], key, entry.get("order_by"), fields)
+    lateness = entry.get("allowed_lateness")
+    return Contract(
+        entry["dataset"],
+        entry["owner"],
+        entry["description"],
+        tuple(entry.get("key", ())),
+        entry.get("order_by"),
+        {name: _field(name, described) for name, described in entry["fields"].items()},
+        entry.get("mode", EVOLVE),
+        tuple(_partition(part) for part in entry.get("partition_by", ())),
+        Lateness(lateness["field"], lateness["hours"]) if lateness else None,
+        tuple(expectations.parse(one) for one in entry.get("expectations", ())),
+    )
+
+
+def _field(name: str, described: Mapping[str, Any]) -> Field:
+    formats = {f"{name}.{path}": text for path, text in described.get("formats", {}).items()}
+    if "format" in described:
+        formats[name] = described["format"]
+    return Field(described["type"], described["description"], formats)
+
+
+def _partition(part: Mapping[str, Any]) -> Partition:
+    number = TRANSFORMS[part["transform"]][1]
+    return Partition(part["field"], part["transform"], part[number] if number else None)

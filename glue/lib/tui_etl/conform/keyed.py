@@ -37,7 +37,7 @@ def with_key(df: DataFrame, contract: Contract, described: StructType) -> DataFr
         part = F.lit(None).cast("string")
         if name in types:
             value = F.col(quoted(name))
-            fitted = fit(value, storable(types[name]), described[name].dataType, name)
+            fitted = fit(value, storable(types[name]), described[name].dataType, name, contract.formats)
             part = F.coalesce(fitted.value.cast("string"), F.when(value.isNotNull(), json_text(value)))
         parts.append(part)
     complete = reduce(lambda one, other: one & other, (part.isNotNull() for part in parts))

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
-from tui_etl.conform import align, keyed
+from tui_etl.conform import keyed
 from tui_etl.conform.contracts import KEY, Contract
 from tui_etl.conform.pair import Merged, Pair
 from tui_etl.conform.tables import Table
@@ -66,7 +66,7 @@ def sweep(pair: Pair) -> Swept:
     lost: list[DataFrame] = []
     if found:
         target = pair.schema(pair.secured, [stray.schema])
-        moved = align.align(keyed.only_of(pair.legacy.rows(), pair.secured.rows()), target, whole_records=False)
+        moved = pair.align(keyed.only_of(pair.legacy.rows(), pair.secured.rows()), target, whole_records=False)
         lost.append(_kept(keyed.earlier(moved, pair.secured.rows(), pair.contract)))
         pair.secured.merge(moved, _ON_KEY, _clauses(pair.contract, _REPLACE))
         pair.legacy.merge(pair.secured.rows().select(KEY), _ON_KEY, _DELETE)
@@ -84,17 +84,17 @@ def _secured_candidates(
     stored = pair.legacy.rows() if pair.legacy.exists() else None
     others = [frame.schema for frame in (legacy, stored) if frame is not None]
     target = pair.schema(pair.secured, [*(frame.schema for frame in read), *others])
-    arrived = [align.align(frame, target, whole_records=True) for frame in read]
+    arrived = [pair.align(frame, target, whole_records=True) for frame in read]
     keys = _union([frame.select(KEY) for frame in arrived])
     candidates = [frame.withColumn(keyed.OURS, F.lit(True)) for frame in arrived]
     if stored is not None and keys is not None:
-        late = align.align(keyed.only_of(stored, keys), target, whole_records=False)
+        late = pair.align(keyed.only_of(stored, keys), target, whole_records=False)
         candidates.append(late.withColumn(keyed.OURS, F.lit(False)))
     if legacy is not None:
         known = pair.secured.rows().select(KEY) if pair.secured.exists() else None
         every_key = _union([frame for frame in (keys, known) if frame is not None])
         assert every_key is not None
-        routed = align.align(keyed.only_of(legacy, every_key), target, whole_records=False)
+        routed = pair.align(keyed.only_of(legacy, every_key), target, whole_records=False)
         candidates.append(routed.withColumn(keyed.OURS, F.lit(True)))
         legacy = keyed.without(legacy, every_key)
     together = _union(candidates)
@@ -136,7 +136,7 @@ def _read(spark: SparkSession, pair: Pair, group: Group) -> DataFrame:
 
 def _together(pair: Pair, table: Table, read: Sequence[DataFrame]) -> DataFrame | None:
     target = pair.schema(table, [frame.schema for frame in read])
-    return _union([align.align(frame, target, whole_records=True) for frame in read])
+    return _union([pair.align(frame, target, whole_records=True) for frame in read])
 
 
 def _union(frames: Sequence[DataFrame]) -> DataFrame | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from tui_etl.classify.rules import LEGACY, SECURED
-from tui_etl.conform import contracts, types
-from tui_etl.conform.contracts import KEY, LINEAGE, OWN, Contract
+from tui_etl.conform import align, described, types
+from tui_etl.conform.align import Reading
+from tui_etl.conform.contracts import EVOLVE, KEY, LINEAGE, OWN, Contract
+from tui_etl.conform.expectations import RESCUE, hold_all
 from tui_etl.conform.tables import Place, Table
 
 
@@ -36,8 +39,8 @@ class Pair:
 
     @classmethod
     def of(cls, spark: SparkSession, contract: Contract, legacy: Place, secured: Place) -> Pair:
-        described = contracts.schema(spark, contract)
-        return cls(contract, described, Table(spark, legacy, contract), Table(spark, secured, contract))
+        columns = described.schema(spark, contract)
+        return cls(contract, columns, Table(spark, legacy, contract), Table(spark, secured, contract))
 
     def tables(self) -> dict[str, Table]:
         return {LEGACY: self.legacy, SECURED: self.secured}
@@ -52,6 +55,8 @@ class Pair:
         if self.contract.key:
             own.append(StructField(KEY, StringType()))
         data = [StructType([field for field in kind if field.name not in OWN]) for kind in incoming]
+        if self.contract.mode != EVOLVE:
+            data = []
         if not table.exists():
             return StructType([*types.merged(self.described, data), *own])
         table.check_key()
@@ -60,3 +65,15 @@ class Pair:
         target = types.merged(wanted, data)
         table.evolve(target)
         return target
+
+    def align(self, df: DataFrame, target: StructType, whole_records: bool) -> DataFrame:
+        """Rows for one of the tables, as `align.align`; what Glue 2 wrote (`whole_records`) is read by the contract."""
+        keep_unknown = self.contract.mode != EVOLVE
+        if not whole_records:
+            return align.align(df, target, whole_records, Reading(keep_unknown=keep_unknown))
+        allowed: dict[str, Callable[[Column], Column]] = {}
+        for name in self.described.names:
+            rules = [one for one in self.contract.expectations if one.on_breach == RESCUE and one.fields == (name,)]
+            if rules:
+                allowed[name] = partial(hold_all, rules, kind=self.described[name].dataType)
+        return align.align(df, target, whole_records, Reading(self.contract.formats, allowed, keep_unknown))

@@ -14,7 +14,8 @@ from tui_etl import by_file, report, run
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
-from tui_etl.conform import append, merge
+from tui_etl.conform import append, checks, merge
+from tui_etl.conform.checks import Breach
 from tui_etl.conform.contracts import Contract
 from tui_etl.conform.merge import Swept
 from tui_etl.conform.pair import Pair
@@ -33,7 +34,7 @@ ARGUMENTS = (
     "secured_bucket",
 )
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
-_AT_ONCE = 4
+AT_ONCE = 4
 #: Bytes that one task of a shuffle gets; they are compressed, so it is several times that in memory.
 _SHUFFLE_BYTES = 64 << 20
 _RUN = "RUN#1#"
@@ -80,6 +81,8 @@ def configure(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.ansi.enabled", "false")
     spark.conf.set("spark.sql.caseSensitive", "false")
+    # A date in a contract's format is read as that says or not at all; by default some end the run.
+    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
 
 
 def process(spark: SparkSession, context: run.Context, params: Params, work: Sequence[run.Work]) -> run.Outcome:
@@ -93,17 +96,24 @@ def process(spark: SparkSession, context: run.Context, params: Params, work: Seq
 
 
 def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
-    """Bring the files of `work` into the tables, dataset by dataset; sweeps all keyed datasets first."""
+    """Bring the files of `work` into the tables, dataset by dataset; sweeps all keyed datasets first.
+
+    Nothing is touched before all of it has been held against the contracts.
+    """
     datasets = inputs.by_dataset(work.groups)
     keyed = [name for name, contract in params.contracts.items() if contract.key]
-    pairs = {name: _pair(spark, params, name) for name in {*datasets, *keyed}}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    # All of them, so that a contract which Spark can't take fails the run before a table is touched.
+    pairs = {name: pair_of(spark, params, name) for name in {*datasets, *params.contracts}}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        breaches = _checked(spark, pool, pairs, datasets)
         swept = dict(zip(keyed, pool.map(lambda name: merge.sweep(pairs[name]), keyed), strict=True))
         _size_shuffles(spark, [pairs[name] for name in datasets], work.groups)
 
         def bring(name: str) -> tuple[DatasetBalance, FileTotals]:
             before = swept.get(name, Swept())
-            return _conform_dataset(spark, params, pairs[name], datasets[name], work.run_ids, before.lost)
+            balance, total = _conform_dataset(spark, params, pairs[name], datasets[name], work.run_ids, before.lost)
+            balance.breaches = [str(breach) for breach in breaches if breach.dataset == name]
+            return balance, total
 
         done = list(pool.map(bring, datasets))
     for name, moved in swept.items():
@@ -113,7 +123,23 @@ def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
     return run.Outcome([], [balance for balance, _ in done], by_file=totals)
 
 
-def _pair(spark: SparkSession, params: Params, dataset: str) -> Pair:
+def _checked(
+    spark: SparkSession,
+    pool: ThreadPoolExecutor,
+    pairs: Mapping[str, Pair],
+    datasets: Mapping[str, Sequence[Group]],
+) -> list[Breach]:
+    """What all that arrives breaks of its contracts; raises `Breached` if it must not be published."""
+    found = pool.map(lambda name: checks.breaches(spark, pairs[name], datasets[name]), datasets)
+    breaches = [breach for of_dataset in found for breach in of_dataset]
+    checks.refuse(breaches)
+    for breach in breaches:
+        logger.warning("an expectation is not met", extra={"dataset": breach.dataset, "breach": str(breach)})
+    return breaches
+
+
+def pair_of(spark: SparkSession, params: Params, dataset: str) -> Pair:
+    """The tables of a dataset, by its contract if it has one."""
     contract = params.contracts.get(dataset, Contract(dataset))
     return Pair.of(spark, contract, params.places[LEGACY], params.places[SECURED])
 

@@ -98,7 +98,8 @@ class Table:
         properties = _PROPERTIES | {KEY_PROPERTY: json.dumps(self.contract.key), "owner.contact": self.contract.owner}
         listed = ", ".join(f"{literal(name)}={literal(value)}" for name, value in properties.items() if value)
         self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.sql} ({columns}) USING iceberg{_comment(self.contract.description)} "
+            f"CREATE TABLE IF NOT EXISTS {self.sql} ({columns}) USING iceberg{self._partitioning()}"
+            f"{_comment(self.contract.description)} "
             f"LOCATION {literal(self.location)} TBLPROPERTIES ({listed})"
         )
 
@@ -143,6 +144,10 @@ class Table:
     def rows_of_runs(self, run_ids: Sequence[str]) -> DataFrame:
         """The rows that came by these Glue 1 runs."""
         return self.rows().where(F.col("_run_id").isin(list(run_ids)))
+
+    def _partitioning(self) -> str:
+        parts = ", ".join(part.sql for part in self.contract.partition_by)
+        return f" PARTITIONED BY ({parts})" if parts else ""
 
     def _comment_of(self, column: str) -> str:
         own = {name: comment for name, (_, comment) in LINEAGE.items()} | {KEY: KEY_COMMENT}
