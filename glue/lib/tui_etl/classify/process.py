@@ -11,9 +11,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from tui_etl import by_file, report, run, storage
-from tui_etl.classify import inputs, transform
+from tui_etl.classify import inputs, rules, transform
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED, ZONES, RuleSet
+from tui_etl.conform import contracts
 from tui_etl.manifest import Output
 from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
@@ -59,6 +60,15 @@ class Params:
 
     def folder(self, zone: str, dataset: str) -> str:
         return f"{self.folders[zone]}{dataset}/run={self.run_id}"
+
+
+def read_rules(s3: Any, rules_uri: str, contracts_uri: str) -> RuleSet:
+    """The rules, if they are sound and leave the keys of described datasets alone."""
+    found = rules.parse(storage.read(s3, rules_uri), rules_uri)
+    described = contracts.parse(storage.read(s3, contracts_uri)).values()
+    keys = {one.dataset: [*one.key, *filter(None, [one.order_by])] for one in described if one.key}
+    rules.refuse_masked_keys(found, keys, rules_uri)
+    return found
 
 
 def configure(spark: SparkSession) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StructType
@@ -45,7 +44,7 @@ def check(spark: SparkSession, rules: RuleSet, source: str = "rules") -> None:
         try:
             if rule.matches:
                 jvm.java.util.regex.Pattern.compile(rule.matches)
-        except Py4JJavaError as error:
+        except IllegalArgumentException as error:
             raise RulesError(f"{source}: rule {rule.id!r}: {rule.matches!r} is not a regular expression") from error
 
 
