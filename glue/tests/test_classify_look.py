@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_etl.classify.rules import Rule, RulesError, RuleSet, parse
-from tui_etl.classify.transform import OUTCOME, Params, applies, check, classify, plan, rows_of, transform
+from tui_etl.classify.transform import OUTCOME, Params, applies, check, classify, plan, rows_of, transform, zones
 
 COLUMNS = (
     "i int, vip boolean, remarks string, n bigint, d double, guest struct<name:string,passport_no:string>, "
@@ -134,6 +134,19 @@ def test_a_record_that_its_columns_cannot_tell_is_not_legacy_by_what_they_hold(s
     assert ids(spark, rule_set(predicate), rescued) == ["open:not-applicable"]
     assert ids(spark, rule_set(OPEN | {"mask": {"remarks": None}}), rescued) == ["open:not-applicable"]
     assert ids(spark, rule_set(OPEN), rescued) == ["open"]
+
+
+def test_a_zone_is_written_if_a_record_may_get_there(spark) -> None:
+    rows = frame(spark)
+    predicate = {"when": "vip", "requires": ["vip"]}
+    for chosen, expected in (
+        ([OPEN], {"legacy"}),
+        ([OPEN | {"mask": {"n": None}}], {"legacy", "secured"}),
+        ([OPEN | predicate, OPEN | {"id": "rest"}], {"legacy", "secured"}),
+        ([secured(), OPEN], {"secured"}),
+        ([], {"secured"}),
+    ):
+        assert zones(plan(rows, Params("trips", rule_set(*chosen)))) == expected
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def _write(spark: SparkSession, params: Params, group: Group) -> set[str]:
     rows = inputs.read(spark, group)
     arms = transform.plan(rows, transform.Params(group.dataset, params.rules))
     classified = transform.classify(rows, arms, params.rules.version)
-    zones = {SECURED, *(arm.zone for arm in arms)}
+    zones = transform.zones(arms)
     for zone in sorted(zones):
         chosen = transform.rows_of(classified, arms, zone, params.salt)
         files = max(1, -(-group.size // _FILE_BYTES))

@@ -19,9 +19,11 @@ def read(client: Any, secret: str, rules: RuleSet) -> str | None:
     if not rules.hashes:
         return None
     try:
-        salt = client.get_secret_value(SecretId=secret)["SecretString"]
-    except client.exceptions.ResourceNotFoundException as error:
-        raise SaltError(f"a rule hashes a column, but secret {secret} has no value: set mask_salt") from error
+        salt = client.get_secret_value(SecretId=secret).get("SecretString")
+    except client.exceptions.ResourceNotFoundException:
+        salt = None
+    if not salt:
+        raise SaltError(f"a rule hashes a column, but secret {secret} has no value: set mask_salt")
     if len(salt) < MIN_LENGTH:
         raise SaltError(f"the salt in secret {secret} has fewer than {MIN_LENGTH} characters")
     return salt

@@ -58,6 +58,12 @@ def plan(df: DataFrame, params: Params) -> list[Step]:
     return steps(params.rules.of(params.dataset), df.columns, lambda rule: applies(df, rule))
 
 
+def zones(arms: Sequence[Step]) -> set[str]:
+    """The zones that rows may get by these arms."""
+    found = {arm.zone for arm in arms}
+    return found if arms[0] == Step(None, LEGACY, arms[0].rule_id) else {*found, SECURED}
+
+
 def classify(df: DataFrame, arms: Sequence[Step], version: str) -> DataFrame:
     """Rows classified by the first arm that takes them; what is null takes nothing.
 
