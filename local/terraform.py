@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,7 @@ def _environment(instance: Instance, incident_password: str | None) -> dict[str,
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
         "TF_VAR_servicenow_credentials": json.dumps(ticket),
+        "TF_VAR_mask_salt": secrets.token_hex(32),
     }
 
 

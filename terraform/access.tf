@@ -361,7 +361,7 @@ locals {
     success_fail_event   = { reads = ["dynamodb", "s3", "secretsmanager"], writes = [], sends = ["sqs", "sns"] }
     reconcile            = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
     ingest               = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
-    classify             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
+    classify             = { reads = ["dynamodb", "s3", "secretsmanager"], writes = ["s3"], sends = [] }
     conform              = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }

@@ -48,6 +48,42 @@ data "aws_iam_policy_document" "classify" {
     actions   = ["s3:GetObject"]
     resources = ["${local.bucket_arns.scripts}/${local.rules_key}"]
   }
+
+  statement {
+    # Rules that mask the key of a dataset are refused.
+    sid       = "ReadContracts"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.bucket_arns.scripts}/${local.contracts_key}"]
+  }
+
+  statement {
+    sid       = "ReadSaltOfHashes"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [local.mask_salt_arn]
+  }
+}
+
+# Without a salt, the few values that a bank account or a birthday can have would be hashed by anyone, and compared.
+resource "aws_secretsmanager_secret" "mask_salt" {
+  provider = aws.application
+
+  name                    = local.names.mask_salt
+  description             = "What Glue 2 puts before a value that it hashes"
+  kms_key_id              = aws_kms_key.application.arn
+  recovery_window_in_days = var.secret_recovery_window_days
+}
+
+resource "aws_secretsmanager_secret_version" "mask_salt" {
+  provider = aws.application
+  count    = var.mask_salt_version > 0 ? 1 : 0
+
+  secret_id                = aws_secretsmanager_secret.mask_salt.id
+  secret_string_wo         = var.mask_salt
+  secret_string_wo_version = var.mask_salt_version
+}
+
+locals {
+  mask_salt_arn = aws_secretsmanager_secret.mask_salt.arn
 }
 
 module "classify" {
@@ -69,6 +105,8 @@ module "classify" {
     "--secured_bucket"    = local.buckets.secured
     "--classified_prefix" = var.classified_prefix
     "--rules_uri"         = local.rules_uri
+    "--contracts_uri"     = local.contracts_uri
+    "--salt_secret"       = aws_secretsmanager_secret.mask_salt.name
   }, local.spark_conf_argument)
 
   log_retention_days       = var.log_retention_days

@@ -1,4 +1,4 @@
-# Three keys: the data's in the data account; in the application account one for what lies still (ledger, secret,
+# Three keys: the data's in the data account; in the application account one for what lies still (ledger, secrets,
 # logs, its own buckets) and one for what is sent (queues, topics), as that one is used by AWS services too.
 
 locals {
@@ -165,7 +165,7 @@ data "aws_iam_policy_document" "application_key" {
 resource "aws_kms_key" "application" {
   provider = aws.application
 
-  description             = "tui-etl ${var.environment}: ledger, secret, logs, scripts and state"
+  description             = "tui-etl ${var.environment}: ledger, secrets, logs, scripts and state"
   policy                  = data.aws_iam_policy_document.application_key.json
   enable_key_rotation     = true
   deletion_window_in_days = var.kms_deletion_window_days

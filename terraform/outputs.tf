@@ -82,6 +82,11 @@ output "secret" {
   value       = aws_secretsmanager_secret.servicenow.name
 }
 
+output "mask_salt_secret" {
+  description = "Name of the secret with the salt of hashed columns."
+  value       = aws_secretsmanager_secret.mask_salt.name
+}
+
 output "roles" {
   description = "Function (by crate), job, reader, schedule => name of its role."
   value       = { for name, role in local.role_names : replace(name, "_", "-") => role }

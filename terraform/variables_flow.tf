@@ -389,3 +389,28 @@ variable "reconcile_listing_pages" {
     error_message = "reconcile_listing_pages must be a whole number of 1 or more."
   }
 }
+
+variable "mask_salt" {
+  type        = string
+  description = "Salt of the columns that classification rules hash, written to a secret and never to the state: 32 random characters or more. Set TF_VAR_mask_salt when mask_salt_version is raised; nothing else reads it."
+  default     = null
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = var.mask_salt == null || try(length(var.mask_salt) >= 32, false)
+    error_message = "mask_salt must have 32 characters or more."
+  }
+}
+
+variable "mask_salt_version" {
+  type        = number
+  description = "Raise it to have mask_salt written; 0 if no rule hashes, and there is no salt."
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.mask_salt_version >= 0 && floor(var.mask_salt_version) == var.mask_salt_version
+    error_message = "mask_salt_version must be a whole number of 0 or more."
+  }
+}

@@ -113,6 +113,7 @@ variable "names" {
   type = object({
     ledger           = optional(string, "tui-file-ledger-{env}")
     secret           = optional(string, "tui-etl-servicenow-{env}")
+    mask_salt        = optional(string, "tui-etl-mask-salt-{env}")
     schedule         = optional(string, "tui-glue2-friday-{env}")
     schedule_group   = optional(string, "tui-etl-{env}")
     workgroup        = optional(string, "tui-etl-{env}")

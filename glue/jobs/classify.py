@@ -2,17 +2,20 @@
 
 import sys
 
+import boto3
 from pyspark.sql import SparkSession
 
 from tui_etl import arguments, log, run, storage
-from tui_etl.classify import process, rules
+from tui_etl.classify import process, salt
 
 
 def main(argv: list[str]) -> None:
     log.configure()
     given = arguments.parse(argv, process.ARGUMENTS)
     context = run.open_context(2, given)
-    params = process.Params.of(given, rules.parse(storage.read(context.s3, given["rules_uri"])))
+    rules = process.read_rules(context.s3, given["rules_uri"], given["contracts_uri"])
+    secrets = boto3.client("secretsmanager", config=storage.CLIENT_CONFIG)
+    params = process.Params.of(given, rules, salt.read(secrets, given["salt_secret"], rules))
     run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
 
 

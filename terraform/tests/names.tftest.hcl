@@ -110,6 +110,14 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_secretsmanager_secret.mask_salt
+  override_during = plan
+  values = {
+    arn = "arn:aws:secretsmanager:us-east-1:222222222222:secret:tui-etl-mask-salt-dev-AbCdEf"
+  }
+}
+
+override_resource {
   target          = aws_iam_role.schedule
   override_during = plan
   values = {
@@ -283,7 +291,8 @@ run "dev" {
       output.legacy_workgroup == "tui-etl-legacy-dev" &&
       output.schedule == "tui-glue2-friday-dev" &&
       output.schedule_group == "tui-etl-dev" &&
-      output.secret == "tui-etl-servicenow-dev"
+      output.secret == "tui-etl-servicenow-dev" &&
+      output.mask_salt_secret == "tui-etl-mask-salt-dev"
     )
     error_message = "Ledger, databases, workgroups, schedule or secret is called otherwise."
   }
@@ -388,7 +397,8 @@ run "test" {
       output.legacy_workgroup == "tui-etl-legacy-test" &&
       output.schedule == "tui-glue2-friday-test" &&
       output.schedule_group == "tui-etl-test" &&
-      output.secret == "tui-etl-servicenow-test"
+      output.secret == "tui-etl-servicenow-test" &&
+      output.mask_salt_secret == "tui-etl-mask-salt-test"
     )
     error_message = "Ledger, databases, workgroups, schedule or secret is called otherwise."
   }
@@ -493,7 +503,8 @@ run "prod" {
       output.legacy_workgroup == "tui-etl-legacy-prod" &&
       output.schedule == "tui-glue2-friday-prod" &&
       output.schedule_group == "tui-etl-prod" &&
-      output.secret == "tui-etl-servicenow-prod"
+      output.secret == "tui-etl-servicenow-prod" &&
+      output.mask_salt_secret == "tui-etl-mask-salt-prod"
     )
     error_message = "Ledger, databases, workgroups, schedule or secret is called otherwise."
   }

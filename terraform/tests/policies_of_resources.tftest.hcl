@@ -112,6 +112,14 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_secretsmanager_secret.mask_salt
+  override_during = plan
+  values = {
+    arn = "arn:aws:secretsmanager:us-east-1:222222222222:secret:tui-etl-mask-salt-dev-AbCdEf"
+  }
+}
+
+override_resource {
   target          = aws_iam_role.schedule
   override_during = plan
   values = {

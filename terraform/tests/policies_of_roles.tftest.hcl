@@ -112,6 +112,14 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_secretsmanager_secret.mask_salt
+  override_during = plan
+  values = {
+    arn = "arn:aws:secretsmanager:us-east-1:222222222222:secret:tui-etl-mask-salt-dev-AbCdEf"
+  }
+}
+
+override_resource {
   target          = aws_iam_role.schedule
   override_during = plan
   values = {
@@ -487,33 +495,35 @@ run "roles" {
         for statement in jsondecode(module.classify.policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
       ])))
       }) == jsonencode({
-      "*"                                                                                = "cloudwatch:PutMetricData"
-      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                = "dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
-      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                               = "glue:GetJobRun"
-      "arn:aws:kms:us-east-1:111111111111:key/data"                                      = "kms:Decrypt kms:GenerateDataKey"
-      "arn:aws:kms:us-east-1:222222222222:key/application"                               = "kms:Decrypt kms:GenerateDataKey"
-      "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/error:*"  = "logs:CreateLogStream logs:PutLogEvents"
-      "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/output:*" = "logs:CreateLogStream logs:PutLogEvents"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                              = "s3:ListBucket"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage"                                      = "s3:GetObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2"                              = "s3:GetObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2/*"                            = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=1/*"                          = "s3:GetObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=2/*"                          = "s3:GetObject s3:PutObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=2/*"                            = "s3:PutObject"
-      "arn:aws:s3:::grp2-raw-dev"                                                        = "s3:ListBucket"
-      "arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"                                      = "s3:GetObject"
-      "arn:aws:s3:::grp2-raw-tui-legacy-dev"                                             = "s3:ListBucket"
-      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui"                                         = "s3:GetObject"
-      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy"                                  = "s3:GetObject"
-      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"                                = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
-      "arn:aws:s3:::grp2-raw-tui-secured-dev"                                            = "s3:ListBucket"
-      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui"                                        = "s3:GetObject"
-      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy"                                 = "s3:GetObject"
-      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"                               = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
-      "arn:aws:s3:::ingest-scripts-dev/jobs/classify.py"                                 = "s3:GetObject"
-      "arn:aws:s3:::ingest-scripts-dev/lib/*"                                            = "s3:GetObject"
-      "arn:aws:s3:::ingest-scripts-dev/rules/classification.json"                        = "s3:GetObject"
+      "*"                                                                                 = "cloudwatch:PutMetricData"
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                 = "dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                = "glue:GetJobRun"
+      "arn:aws:kms:us-east-1:111111111111:key/data"                                       = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/error:*"   = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/glue-2-dev/output:*"  = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                               = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage"                                       = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2"                               = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=2/*"                             = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=1/*"                           = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=2/*"                           = "s3:GetObject s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=2/*"                             = "s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev"                                                         = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"                                       = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev"                                              = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui"                                          = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy"                                   = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"                                 = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev"                                             = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui"                                         = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy"                                  = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"                                = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
+      "arn:aws:s3:::ingest-scripts-dev/contracts/contracts.json"                          = "s3:GetObject"
+      "arn:aws:s3:::ingest-scripts-dev/jobs/classify.py"                                  = "s3:GetObject"
+      "arn:aws:s3:::ingest-scripts-dev/lib/*"                                             = "s3:GetObject"
+      "arn:aws:s3:::ingest-scripts-dev/rules/classification.json"                         = "s3:GetObject"
+      "arn:aws:secretsmanager:us-east-1:222222222222:secret:tui-etl-mask-salt-dev-AbCdEf" = "secretsmanager:GetSecretValue"
     })
     error_message = "What Glue 2 may do: ${jsonencode({
       for arn in distinct(flatten([for statement in jsondecode(module.classify.policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
@@ -552,7 +562,7 @@ run "roles" {
       }
       ReadWithApplicationKey = {
         StringEquals = {
-          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
+          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"]
         }
       }
       UseKeyOfTheData = {

@@ -144,6 +144,10 @@ run "first_round" {
     reconcile_absence_intervals    = 1
     servicenow_credentials_version = 0
 
+    # a salt that could be guessed, and half a version
+    mask_salt         = "salt"
+    mask_salt_version = 0.5
+
     # readers that are none
     legacy_reader_principal_arns  = ["analyst"]
     secured_reader_principal_arns = ["*"]
@@ -204,6 +208,8 @@ run "first_round" {
     var.landing_age_alarm_seconds,
     var.reconcile_absence_intervals,
     var.servicenow_credentials_version,
+    var.mask_salt,
+    var.mask_salt_version,
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.reader_session_hours,

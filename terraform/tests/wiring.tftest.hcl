@@ -111,6 +111,14 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_secretsmanager_secret.mask_salt
+  override_during = plan
+  values = {
+    arn = "arn:aws:secretsmanager:us-east-1:222222222222:secret:tui-etl-mask-salt-dev-AbCdEf"
+  }
+}
+
+override_resource {
   target          = aws_iam_role.schedule
   override_during = plan
   values = {
@@ -568,6 +576,11 @@ run "rules_schedule_and_alerts" {
     condition     = aws_secretsmanager_secret_version.servicenow.secret_string == null && aws_secretsmanager_secret_version.servicenow.secret_string_wo_version == 1
     error_message = "The credentials must be written without being kept in the state."
   }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_version.mask_salt) == 0
+    error_message = "A salt is written only once there is one."
+  }
 }
 
 run "jobs_and_scripts" {
@@ -603,6 +616,8 @@ run "jobs_and_scripts" {
       "--secured_bucket"    = "grp2-raw-tui-secured-dev"
       "--classified_prefix" = "tui/legacy/"
       "--rules_uri"         = "s3://ingest-scripts-dev/rules/classification.json"
+      "--contracts_uri"     = "s3://ingest-scripts-dev/contracts/contracts.json"
+      "--salt_secret"       = "tui-etl-mask-salt-dev"
       "--job-language"      = "python"
       "--extra-py-files"    = "s3://ingest-scripts-dev/lib/tui_etl-${substr(filesha256("tests/packages/tui_etl.zip"), 0, 16)}.zip"
     }
@@ -834,5 +849,19 @@ run "environment_of_each_function" {
   assert {
     condition     = sort(setsubtract(keys(module.reconcile.configuration.environment), ["RUST_LOG"])) == sort(compact(split("\n", file("../crates/reconcile/environment.txt"))))
     error_message = "reconcile is given ${jsonencode(keys(module.reconcile.configuration.environment))}."
+  }
+}
+
+run "a_salt_is_written_and_not_kept" {
+  command = plan
+
+  variables {
+    mask_salt         = "00000000000000000000000000000000"
+    mask_salt_version = 2
+  }
+
+  assert {
+    condition     = one([for version in aws_secretsmanager_secret_version.mask_salt : version.secret_string == null && version.secret_string_wo_version == 2])
+    error_message = "The salt must be written without being kept in the state."
   }
 }

@@ -9,16 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from tui_etl import by_file, report, run, storage
-from tui_etl.classify import inputs, transform
+from tui_etl.classify import inputs, rules, transform
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED, ZONES, RuleSet
+from tui_etl.conform import contracts
 from tui_etl.manifest import Output
 from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
-ARGUMENTS = ("raw_bucket", "legacy_bucket", "secured_bucket", "classified_prefix", "rules_uri")
+ARGUMENTS = (
+    "raw_bucket",
+    "legacy_bucket",
+    "secured_bucket",
+    "classified_prefix",
+    "rules_uri",
+    "contracts_uri",
+    "salt_secret",
+)
 TEMP = "temp"
 #: Bytes of input that go into one written file.
 _FILE_BYTES = 128 << 20
@@ -31,7 +39,7 @@ logger = logging.getLogger(__name__)
 class Params:
     """Where records come from and go to, by zone, and by what rules. `folders` end with a slash.
 
-    `files_uri`: where the numbers by file go.
+    `files_uri`: where the numbers by file go. `salt`: of hashed columns; None if no rule hashes.
     """
 
     raw_bucket: str
@@ -39,18 +47,28 @@ class Params:
     rules: RuleSet
     run_id: str
     files_uri: str
+    salt: str | None = None
 
     @classmethod
-    def of(cls, arguments: Mapping[str, str], rules: RuleSet) -> Params:
+    def of(cls, arguments: Mapping[str, str], rules: RuleSet, salt: str | None = None) -> Params:
         prefix = arguments["classified_prefix"].strip("/")
         buckets = {LEGACY: arguments["legacy_bucket"], SECURED: arguments["secured_bucket"]}
         folders = {zone: f"s3://{bucket}/{prefix}/" for zone, bucket in buckets.items()}
         run_id = arguments["JOB_RUN_ID"]
         files_uri = report.files_uri(arguments["state_bucket"], report.CLASSIFY, run_id)
-        return cls(arguments["raw_bucket"], folders, rules, run_id, files_uri)
+        return cls(arguments["raw_bucket"], folders, rules, run_id, files_uri, salt)
 
     def folder(self, zone: str, dataset: str) -> str:
         return f"{self.folders[zone]}{dataset}/run={self.run_id}"
+
+
+def read_rules(s3: Any, rules_uri: str, contracts_uri: str) -> RuleSet:
+    """The rules, if they are sound and leave the keys of described datasets alone."""
+    found = rules.parse(storage.read(s3, rules_uri), rules_uri)
+    described = contracts.parse(storage.read(s3, contracts_uri)).values()
+    keys = {one.dataset: [*one.key, *filter(None, [one.order_by])] for one in described if one.key}
+    rules.refuse_masked_keys(found, keys, rules_uri)
+    return found
 
 
 def configure(spark: SparkSession) -> None:
@@ -64,6 +82,7 @@ def configure(spark: SparkSession) -> None:
 def process(spark: SparkSession, context: run.Context, params: Params, work: Sequence[run.Work]) -> run.Outcome:
     """Classify everything that the held runs wrote."""
     configure(spark)
+    transform.check(spark, params.rules)
     listed = [output for item in work for output in run.read_manifest(context, item).outputs]
     inputs.refuse_elsewhere(listed, {TEMP: params.raw_bucket})
     return classify(spark, context.s3, params, listed)
@@ -109,9 +128,9 @@ def _write(spark: SparkSession, params: Params, group: Group) -> set[str]:
     rows = inputs.read(spark, group)
     arms = transform.plan(rows, transform.Params(group.dataset, params.rules))
     classified = transform.classify(rows, arms, params.rules.version)
-    zones = transform.zones(rows, arms)
+    zones = transform.zones(arms)
     for zone in sorted(zones):
-        chosen = classified.where(F.col(transform.ZONE) == zone).drop(transform.ZONE)
+        chosen = transform.rows_of(classified, arms, zone, params.salt)
         files = max(1, -(-group.size // _FILE_BYTES))
         writer = chosen.coalesce(files).write.mode("append")
         writer.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(
