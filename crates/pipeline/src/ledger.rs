@@ -17,6 +17,7 @@ mod markers;
 mod runs;
 
 pub use items::{Cursor, FileItem, LedgerItem, Marker, RunItem};
+pub use runs::Matter;
 
 /// DynamoDB's attributes of one item.
 pub type Attributes = HashMap<String, AttributeValue>;
