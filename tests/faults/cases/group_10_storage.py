@@ -12,17 +12,24 @@ from tests.faults.registry import case
 
 FUNCTIONS = ("copy-prefix", "clean-prefix", "success-fail-event", "reconcile")
 JOBS = ("ingest", "classify", "conform")
-#: More than the SDK of a job tries again.
-BEYOND_RETRIES = 12
+#: More than the SDK of a function tries (three times), and that of a job (nine times, eight of them again).
+BEYOND_RETRIES = {**dict.fromkeys(FUNCTIONS, 4), **dict.fromkeys(JOBS, 10)}
 SKEWS = (timedelta(days=-1), timedelta(hours=-1), timedelta(hours=1), timedelta(days=1))
 
 
 def everywhere(lab: Lab, do: str, *actions: str, **rule: object) -> None:
     """One such fault for each role and action, at a request that the seed draws."""
-    for role in (*FUNCTIONS, *JOBS):
+    for name in (*FUNCTIONS, *JOBS):
         for action in actions:
             after = lab.rng.randrange(2)
-            lab.edge.inject(do, role=lab.outputs["roles"][role], action=action, after=after, **rule)
+            lab.edge.inject(do, role=lab.outputs["roles"][name], action=action, after=after, **rule)
+
+
+def beyond_retries(lab: Lab, action: str, status: int, code: str) -> None:
+    """An error in a row for each role that neither its SDK nor its first attempt survives."""
+    for name, times in BEYOND_RETRIES.items():
+        role = lab.outputs["roles"][name]
+        lab.edge.inject("error", role=role, action=action, status=status, code=code, times=times)
 
 
 def work(lab: Lab) -> None:
@@ -71,8 +78,7 @@ def refused(lab: Lab) -> None:
 
 @case(10, "DynamoDB throttles everyone beyond all retries", seed=1004, quick=True)
 def throttled(lab: Lab) -> None:
-    code = "ProvisionedThroughputExceededException"
-    everywhere(lab, "error", "dynamodb:*", status=400, code=code, times=BEYOND_RETRIES)
+    beyond_retries(lab, "dynamodb:*", 400, "ProvisionedThroughputExceededException")
     work(lab)
     wait_no_longer(lab)
     lab.rest()
@@ -89,7 +95,7 @@ def internal(lab: Lab) -> None:
 
 @case(10, "S3 answers 503 to everyone beyond all retries", seed=1006, quick=True)
 def slow_down(lab: Lab) -> None:
-    everywhere(lab, "error", "s3:*", status=503, code="SlowDown", times=BEYOND_RETRIES)
+    beyond_retries(lab, "s3:*", 503, "SlowDown")
     work(lab)
     lab.rest()
 
@@ -129,7 +135,7 @@ def spell(skew: timedelta) -> str:
 @case(10, "markers whose clock is an hour or a day off", seed=1009, quick=True)
 def marker_times(lab: Lab) -> None:
     """One of an item that is open brings a run whatever it says; one of no item brings none, and is no obstacle."""
-    lab.order(1, "refuse", times=BEYOND_RETRIES)
+    lab.order(1, "refuse", times=12)
     versions = lab.land_some(files=len(SKEWS))
     pks = [f"FILE#{version.file_id}" for version in versions]
     lab.wait("intake", lambda: set(pks) <= lab.look().marked)
