@@ -24,7 +24,8 @@ PLAIN, SECRET = [f"killed-plain-{n}" for n in range(6)], [f"killed-secret-{n}" f
 
 
 def bookings(ids: list[str], vip: bool) -> list[dict[str, object]]:
-    return [{"booking_id": one, "updated_at": "2026-05-08T12:00:00Z", "vip": vip, "status": "changed"} for one in ids]
+    common = {"updated_at": "2026-05-08T12:00:00Z", "vip": vip, "remarks": ""}
+    return [{"booking_id": one, **common} for one in ids]
 
 
 def things(file: int) -> list[dict[str, object]]:

@@ -76,7 +76,7 @@ def refused(lab: Lab) -> None:
     lab.rest()
 
 
-@case(10, "DynamoDB throttles everyone beyond all retries", seed=1004, quick=True)
+@case(10, "DynamoDB throttles everyone beyond all retries", seed=1004)
 def throttled(lab: Lab) -> None:
     beyond_retries(lab, "dynamodb:*", 400, "ProvisionedThroughputExceededException")
     work(lab)
@@ -93,7 +93,7 @@ def internal(lab: Lab) -> None:
     lab.rest()
 
 
-@case(10, "S3 answers 503 to everyone beyond all retries", seed=1006, quick=True)
+@case(10, "S3 answers 503 to everyone beyond all retries", seed=1006)
 def slow_down(lab: Lab) -> None:
     beyond_retries(lab, "s3:*", 503, "SlowDown")
     work(lab)
