@@ -110,3 +110,25 @@ resource "aws_cloudwatch_metric_alarm" "reconcile_absent" {
   alarm_actions = [aws_sns_topic.alerts.arn]
   ok_actions    = [aws_sns_topic.alerts.arn]
 }
+
+# A file that no event brought is found by the next pass of the listing, so a pass must not take for ever. The function
+# writes the number into its log in CloudWatch's embedded metric format (crates/reconcile/src/metric.rs).
+resource "aws_cloudwatch_metric_alarm" "listing_pass_age" {
+  provider = aws.application
+
+  alarm_name        = "${local.functions.reconcile}-listing"
+  alarm_description = "${local.functions.reconcile} has been listing ${local.buckets.landing} for more than a day and is not through: raise reconcile_listing_pages, or the time-out of reconcile."
+  namespace         = "tui-etl"
+  metric_name       = "ListingPassAge"
+  dimensions        = { FunctionName = local.functions.reconcile }
+
+  statistic           = "Maximum"
+  period              = var.reconcile_interval_minutes * 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 24 * 60 * 60
+  treat_missing_data  = "ignore" # that it does not run has an alarm of its own
+
+  alarm_actions = [aws_sns_topic.alerts.arn]
+  ok_actions    = [aws_sns_topic.alerts.arn]
+}

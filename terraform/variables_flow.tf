@@ -323,7 +323,7 @@ variable "reconcile_interval_minutes" {
 
 variable "reconcile_lookback_hours" {
   type        = number
-  description = "Hours that reconcile looks back for job runs that ended untold."
+  description = "Hours that reconcile looks back at job runs at least. It looks back further, to the oldest run that is not told of yet."
   default     = 72
 
   validation {
@@ -381,8 +381,8 @@ variable "reconcile_patience" {
 
 variable "reconcile_listing_pages" {
   type        = number
-  description = "Pages (1,000 versions each) of the landing bucket that reconcile lists at a time; the next time it goes on from there."
-  default     = 20
+  description = "Pages (1,000 versions each) of the landing bucket that reconcile lists at a time, if its time-out leaves the time; the next time it goes on from there. 150 every 5 minutes are 43 million versions a day."
+  default     = 150
 
   validation {
     condition     = var.reconcile_listing_pages >= 1 && floor(var.reconcile_listing_pages) == var.reconcile_listing_pages

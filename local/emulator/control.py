@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local.emulator import faults, polling, schedules
+from local.emulator import faults, glue, polling, schedules
 from local.glue import behaviour
 from local.settings import Instance
 
@@ -63,6 +63,12 @@ async def _answer(instance: Instance, method: str, path: str, request: Any) -> t
         except (KeyError, ValueError):
             known = ", ".join(sorted([*behaviour.Behaviour, "normal"]))
             return 400, {"error": f'want {{"job", "behaviour", "times"}}; behaviour is one of {known}'}
+        return 200, {}
+    if path == "/_local/glue/give-up":
+        try:
+            glue.give_up(str(request.get("run_id", "")))
+        except KeyError as unknown:
+            return 404, {"error": f"run_id: no run {unknown} is active"}
         return 200, {}
     if path == "/_local/glue/pending":
         return 200, {"behaviours": behaviour.pending(str(request.get("job", "")))}

@@ -228,7 +228,7 @@ def _wait(child: subprocess.Popen[bytes], workspace: process.Workspace, executio
     begun = time.time()
     limit = 1.0 if behaviour == Behaviour.TIMEOUT else run["Timeout"] * 60
     while child.poll() is None and time.time() - begun < limit and not execution.stop.is_set():
-        if behaviour == Behaviour.ZOMBIE:
+        if execution.behaviour == Behaviour.ZOMBIE:
             threading.Thread(target=child.wait, daemon=True).start()
             return "FAILED", "Glue gave this run up, though its process goes on"
         execution.stop.wait(0.2)
@@ -309,6 +309,11 @@ def stop(data: dict) -> tuple:
             execution.stop.set()
             done.append(entry)
     return json_response({"SuccessfulSubmissions": done, "Errors": errors})
+
+
+def give_up(run_id: str) -> None:
+    """Makes a running run a zombie: FAILED with its event in a moment, while its script goes on."""
+    _executions[run_id].behaviour = Behaviour.ZOMBIE
 
 
 def get_run(data: dict) -> tuple:

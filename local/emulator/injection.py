@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -34,7 +35,7 @@ _INTEGRITY = ("content-md5", "x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trai
 
 @dataclass
 class Exchange:
-    """One HTTP request on its way: what IAM allowed for it, and whether its answer is to be lost."""
+    """One HTTP request on its way: what IAM was asked about it, and whether its answer is to be lost."""
 
     checks: list[tuple[str, str]] = field(default_factory=list)
     handled: bool = False
@@ -47,7 +48,7 @@ _exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def install() -> None:
     """Comes after all other patches of IAM, so that a request's own actions are seen, and not those of its keys."""
     callers.install()
-    _remember_what_is_allowed()
+    _remember_what_is_asked()
     for service, handler in list(ministack.SERVICE_HANDLERS.items()):
         ministack.SERVICE_HANDLERS[service] = _with_faults(service, handler)
 
@@ -72,7 +73,7 @@ def with_lost_answers(emulator: Application) -> Application:
     return application
 
 
-def _remember_what_is_allowed() -> None:
+def _remember_what_is_asked() -> None:
     original = iam_evaluator.enforce
 
     def enforce(
@@ -86,7 +87,7 @@ def _remember_what_is_allowed() -> None:
         more = iam.more_resources(service)
         denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
         exchange = _exchange.get()
-        if exchange is not None and not exchange.handled and denied is None:
+        if exchange is not None and not exchange.handled:
             exchange.checks += [(iam_action, resource) for resource in (resource_arn, *more)]
         return denied
 
@@ -118,17 +119,20 @@ def _request(service: str, role: str, key: str, exchange: Exchange, wire: tuple)
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if operation:
         checks += [(f"{service}:{operation}", arn) for _, arn in exchange.checks or [("", "*")]]
-    asked = "&".join(f"{name}={value}" if value else name for name, values in query.items() for value in values)
-    line = f"{method} {path}" + (f"?{asked}" if asked else "")
     reads = any(action in ("s3:GetObject", "s3:GetObjectVersion") for action, _ in checks)
     return faults.Request(
         role=role,
         checks=tuple(checks),
-        text=f"{line}\n{body.decode('utf-8', errors='replace')}",
+        text=partial(_text, method, path, body, query),
         has_process=callers.has_process(key),
         deletes_objects=service == "s3" and method == "POST" and "delete" in query,
         gets_object=service == "s3" and method == "GET" and reads,
     )
+
+
+def _text(method: str, path: str, body: bytes, query: dict) -> str:
+    asked = "&".join(f"{name}={value}" if value else name for name, values in query.items() for value in values)
+    return f"{method} {path}" + (f"?{asked}" if asked else "") + f"\n{body.decode('utf-8', errors='replace')}"
 
 
 @dataclass

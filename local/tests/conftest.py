@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from local import up
 from local.settings import Instance
+from local.tests.injecting import Faults, Sender
 from local.tests.support import Cloud
 
 
@@ -41,3 +43,22 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.fixture
 def cloud(instance: Instance) -> Cloud:
     return Cloud(instance)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def faults(cloud: Cloud, threads: ThreadPoolExecutor) -> Iterator[Faults]:
+    # Ends before the threads do, so that they don't wait for a call that a failed test has left on hold.
+    control = Faults(cloud)
+    yield control
+    control.ask("faults/clear", {})
+
+
+@pytest.fixture
+def sender(cloud: Cloud) -> Sender:
+    return Sender(cloud)

@@ -61,16 +61,16 @@ class Cloud:
     """Clients of both accounts' roots, and makers of small things with names of their own."""
 
     instance: Instance
-    patience_seconds: float = 60
-    """How long a client waits for an answer."""
 
-    def client(self, service: str, account: str = APPLICATION_ACCOUNT, **credentials: str) -> Any:
+    def client(
+        self, service: str, account: str = APPLICATION_ACCOUNT, patience_seconds: float = 60, **credentials: str
+    ) -> Any:
         given = credentials or {"aws_access_key_id": account, "aws_secret_access_key": ROOT_SECRET}
         return boto3.client(
             service,
             endpoint_url=self.instance.endpoint,
             region_name=REGION,
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=self.patience_seconds),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=patience_seconds),
             **given,
         )
 
@@ -92,10 +92,11 @@ class Cloud:
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
         return arn
 
-    def as_role(self, arn: str, service: str) -> Any:
+    def as_role(self, arn: str, service: str, patience_seconds: float = 60) -> Any:
         keys = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
         return self.client(
             service,
+            patience_seconds=patience_seconds,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],

@@ -2,98 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from local import up
+from local.tests.injecting import Faults, Sender
 from local.tests.support import Cloud, statement, wait_for
 
-
-class Faults:
-    """The control of an instance's faults."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.endpoint = cloud.instance.endpoint
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        return up.ask(f"{self.endpoint}/_local/{path}", body)
-
-    def add(self, do: str, **rule: Any) -> str:
-        answer = self.ask("faults", {"faults": [{"do": do, **rule}]})
-        assert list(answer) == ["ids"], answer
-        return answer["ids"][0]
-
-    def told(self, rule_id: str) -> dict[str, Any]:
-        return next(fault for fault in self.ask("faults")["faults"] if fault["id"] == rule_id)
-
-    def counts(self, rule_id: str) -> tuple[int, int]:
-        told = self.told(rule_id)
-        return told["seen"], told["injected"]
-
-    def held(self, rule_id: str) -> None:
-        wait_for(lambda: self.told(rule_id)["holding"] == 1)
-
-    def release(self, rule_id: str) -> int:
-        return self.ask("faults/release", {"id": rule_id})["released"]
-
-
-@pytest.fixture
-def faults(cloud: Cloud) -> Iterator[Faults]:
-    control = Faults(cloud)
-    yield control
-    control.ask("faults/clear", {})
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
-
-
-class Sender:
-    """A queue, and a role that may send to it."""
-
-    def __init__(self, cloud: Cloud, service: str = "lambda.amazonaws.com") -> None:
-        self.cloud = cloud
-        self.url, self.arn = cloud.queue()
-        self.role = cloud.role(statement("sqs:SendMessage", self.arn), service=service)
-        self.name = self.role.rsplit("/", 1)[-1]
-
-    def send(self, body: str = "x", patience_seconds: float = 60) -> Any:
-        cloud = replace(self.cloud, patience_seconds=patience_seconds)
-        return cloud.as_role(self.role, "sqs").send_message(QueueUrl=self.url, MessageBody=body)
-
-    def arrived(self) -> list[str]:
-        return sorted(message["Body"] for message in self.cloud.messages(self.url))
-
-
-@pytest.fixture
-def sender(cloud: Cloud) -> Sender:
-    return Sender(cloud)
-
-
-def function(sender: Sender, **settings: Any) -> str:
-    """Sends its event's `body`, and tells the number of its process."""
-    lines = [
-        "import boto3",
-        f"boto3.client('sqs').send_message(QueueUrl={sender.url!r}, MessageBody=event['body'])",
-        "return os.getpid()",
-    ]
-    return sender.cloud.function("\n".join(lines), sender.role, Timeout=30, **settings)
-
-
-def invoke(cloud: Cloud, arn: str, body: str = "x") -> tuple[str | None, Any]:
-    answer = cloud.client("lambda").invoke(FunctionName=arn, Payload=json.dumps({"body": body}).encode())
-    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
-
-
-ACTIONS = {
+ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "s3": ("s3:ListAllMyBuckets", "list_buckets", {}),
     "dynamodb": ("dynamodb:PutItem", "put_item", {"TableName": "none", "Item": {"id": {"S": "a"}}}),
     "glue": ("glue:StartJobRun", "start_job_run", {"JobName": "none"}),
@@ -116,6 +34,8 @@ def test_an_error_comes_in_the_form_of_its_service(cloud: Cloud, faults: Faults,
     answer = caught.value.response
     assert answer["Error"]["Code"] == "OneThatATestWants"
     assert answer["Error"]["Message"] == "by & by"
+    blamed = "Sender" if status < 500 else "Receiver"
+    assert answer["Error"].get("Type", blamed) == blamed
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
@@ -195,85 +115,6 @@ def test_clearing_lets_go_of_what_is_held_and_forgets_every_rule(
     sender.send("free")
     assert sender.arrived() == ["free", "held"]
     assert faults.ask("faults") == {"faults": []}
-
-
-def test_a_killed_function_ends_with_an_error_and_the_next_call_gets_a_new_process(
-    cloud: Cloud, faults: Faults, sender: Sender
-) -> None:
-    arn = function(sender)
-    cloud.client("lambda").put_function_concurrency(FunctionName=arn, ReservedConcurrentExecutions=1)
-    _, process = invoke(cloud, arn, "before")
-    faults.add("kill", role=sender.name, action="sqs:SendMessage")
-    error, payload = invoke(cloud, arn, "killed")
-    assert (error, payload["errorType"]) == ("Unhandled", "Runtime.ExitError")
-    error, other = invoke(cloud, arn, "after")
-    assert error is None and other != process
-    assert sender.arrived() == ["after", "before"]
-
-
-def test_a_function_that_is_killed_after_a_call_has_made_it(cloud: Cloud, faults: Faults, sender: Sender) -> None:
-    arn = function(sender)
-    faults.add("kill-after", role=sender.name, action="sqs:SendMessage")
-    error, payload = invoke(cloud, arn, "made")
-    assert (error, payload["errorType"]) == ("Unhandled", "Runtime.ExitError")
-    assert sender.arrived() == ["made"]
-
-
-def test_of_two_processes_of_a_function_the_one_that_called_is_killed(
-    cloud: Cloud, faults: Faults, threads: ThreadPoolExecutor, sender: Sender
-) -> None:
-    arn = function(sender)
-    hold = faults.add("hold", role=sender.name, body="survivor")
-    faults.add("kill", role=sender.name, body="victim")
-    survivor = threads.submit(invoke, cloud, arn, "survivor")
-    faults.held(hold)
-    assert invoke(cloud, arn, "victim")[0] == "Unhandled"
-    faults.release(hold)
-    assert survivor.result()[0] is None
-    assert sender.arrived() == ["survivor"]
-
-
-def test_an_event_of_a_killed_function_is_tried_again(cloud: Cloud, faults: Faults, sender: Sender) -> None:
-    arn = function(sender)
-    faults.add("kill-after", role=sender.name, action="sqs:SendMessage")
-    cloud.client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=b'{"body": "event"}')
-    wait_for(lambda: sender.arrived() == ["event", "event"])
-    name = arn.rsplit(":", 1)[-1]
-    wait_for(lambda: [line["ok"] for line in cloud.journal("invocations", function=name)] == [False, True])
-
-
-def test_the_messages_of_a_killed_function_come_again_at_once(cloud: Cloud, faults: Faults) -> None:
-    url, arn = cloud.queue(VisibilityTimeout="3600")
-    consume = statement(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn)
-    target = Sender(cloud)
-    role = cloud.role(consume, statement("sqs:SendMessage", target.arn))
-    body = f"import boto3\nboto3.client('sqs').send_message(QueueUrl={target.url!r}, MessageBody='done')"
-    killed = cloud.function(body, role, Timeout=30)
-    rule = faults.add("kill", role=role.rsplit("/", 1)[-1], action="sqs:SendMessage")
-    cloud.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=killed)
-    cloud.client("sqs").send_message(QueueUrl=url, MessageBody="1")
-    name = killed.rsplit(":", 1)[-1]
-    wait_for(lambda: cloud.journal("invocations", function=name, ok=False))
-    assert (faults.counts(rule), target.arrived()) == ((1, 1), [])
-    assert faults.ask("sqs/redeliver", {"queue": url}) == {"redelivered": 1}
-    wait_for(lambda: target.arrived() == ["done"])
-
-
-def test_a_message_that_was_redelivered_is_not_deleted_by_its_first_receiver(
-    cloud: Cloud, faults: Faults, sender: Sender
-) -> None:
-    receive = {"QueueUrl": sender.url, "VisibilityTimeout": 3600}
-    sqs = cloud.client("sqs")
-    sender.send("again")
-    first = sqs.receive_message(**receive)["Messages"][0]
-    assert "Messages" not in sqs.receive_message(**receive)
-    assert faults.ask("sqs/redeliver", {"queue": sender.arn.rsplit(":", 1)[-1]}) == {"redelivered": 1}
-    second = sqs.receive_message(**receive)["Messages"][0]
-    assert second["MessageId"] == first["MessageId"] and second["ReceiptHandle"] != first["ReceiptHandle"]
-
-
-def test_a_queue_that_does_not_exist_is_named(faults: Faults) -> None:
-    assert "nowhere" in faults.ask("sqs/redeliver", {"queue": "nowhere"})["error"]
 
 
 @pytest.fixture
@@ -397,6 +238,19 @@ def test_a_transaction_goes_by_its_own_name_and_by_its_parts(cloud: Cloud, fault
     assert cloud.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
+def test_a_call_on_a_glue_table_goes_by_the_table_too(cloud: Cloud, faults: Faults) -> None:
+    glue, database = cloud.client("glue"), cloud.name("db").replace("-", "_")
+    glue.create_database(DatabaseInput={"Name": database})
+    for name in ("hit", "spared"):
+        glue.create_table(DatabaseName=database, TableInput={"Name": name})
+    rule = faults.add("error", resource=f"*:table/{database}/hit", status=400, code="No", times=None)
+    client = cloud.as_role(cloud.role(statement("glue:GetTable", "*")), "glue")
+    client.get_table(DatabaseName=database, Name="spared")
+    with pytest.raises(ClientError, match="No"):
+        client.get_table(DatabaseName=database, Name="hit")
+    assert faults.counts(rule) == (1, 1)
+
+
 ERROR = {"do": "error", "status": 500, "code": "X"}
 
 
@@ -420,9 +274,9 @@ ERROR = {"do": "error", "status": 500, "code": "X"}
     ],
 )
 def test_a_rule_that_is_not_understood_is_refused_and_named(faults: Faults, rule: Any, named: str) -> None:
-    assert named in faults.ask("faults", {"faults": [rule]})["error"]
-    good_and_bad = faults.ask("faults", {"faults": [{"do": "drop"}, rule]})
-    assert named.replace("[0]", "[1]") in good_and_bad["error"]
+    for first, at in (([], "[0]"), ([{"do": "drop"}], "[1]")):
+        status, message = faults.refusal("faults", {"faults": [*first, rule]})
+        assert status == 400 and named.replace("[0]", at) in message
     assert faults.ask("faults") == {"faults": []}
 
 
@@ -438,4 +292,5 @@ def test_a_rule_that_is_not_understood_is_refused_and_named(faults: Faults, rule
     ],
 )
 def test_a_request_that_is_not_understood_is_refused(faults: Faults, path: str, request_body: dict, named: str) -> None:
-    assert named in faults.ask(path, request_body)["error"]
+    status, message = faults.refusal(path, request_body)
+    assert status == 400 and named in message

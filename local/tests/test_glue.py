@@ -146,6 +146,30 @@ def test_a_run_can_be_made_to_end_badly(cloud: Cloud, behaviour: str, state: str
     assert states == [state] * told + ["FAILED"]
 
 
+def test_a_run_that_is_given_up_has_failed_while_its_script_goes_on(cloud: Cloud) -> None:
+    job = Job(cloud, "import time\ntime.sleep(3)\nprint('went on')")
+    run_id = job.start()
+    wait_for(lambda: job.run(run_id)["JobRunState"] == "RUNNING")
+    place = f"{cloud.instance.endpoint}/_local/glue/give-up"
+    assert up.ask(place, {"run_id": run_id}) == {}
+    assert job.ended(run_id)["JobRunState"] == "FAILED"
+    assert [event["state"] for event in wait_for(job.events)] == ["FAILED"]
+    assert wait_for(lambda: "went on" in job.log(run_id))
+    assert run_id in up.ask(place, {"run_id": run_id})["error"]
+
+
+def test_what_is_arranged_and_has_not_come_true_is_told(cloud: Cloud) -> None:
+    job = Job(cloud, "print('done')")
+    place = f"{cloud.instance.endpoint}/_local/glue/pending"
+    job.order("fail")
+    job.order("silent")
+    assert up.ask(place, {"job": job.name}) == {"behaviours": ["fail", "silent"]}
+    job.ended(job.start())
+    assert up.ask(place, {"job": job.name}) == {"behaviours": ["silent"]}
+    job.order("normal")
+    assert up.ask(place, {"job": job.name}) == {"behaviours": []}
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "runs"),
     [

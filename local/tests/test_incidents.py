@@ -93,3 +93,17 @@ def test_a_slow_answer_that_nobody_waits_for_has_its_effect_all_the_same(desk: D
 
 def test_an_unknown_mode_is_refused(desk: Desk) -> None:
     assert ask(desk, "/_control", {"mode": "sleepy"})[0] == 400
+
+
+def test_a_new_password_is_taken_at_once_and_the_old_one_no_more(desk: Desk) -> None:
+    switch(desk, "429")
+    assert ask(desk, "/_control", {"password": "rotated"}) == (200, {"mode": "429"})
+    switch(desk, "ok")
+    assert ask(desk, TABLE)[0] == 401
+    assert ask(desk, TABLE, password="rotated")[0] == 200
+
+
+@pytest.mark.parametrize("password", ["", 7, None])
+def test_a_password_that_is_no_text_is_refused(desk: Desk, password: Any) -> None:
+    assert ask(desk, "/_control", {"mode": "down", "password": password})[0] == 400
+    assert ask(desk, TABLE)[0] == 200

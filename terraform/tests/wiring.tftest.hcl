@@ -375,7 +375,7 @@ run "functions" {
       CLASSIFY_TIMEZONE = "Europe/London"
       EVENT_BUS_NAME    = "default"
       LOOKBACK_HOURS    = "72"
-      LISTING_PAGES     = "20"
+      LISTING_PAGES     = "150"
       RUST_LOG          = "info"
 
       EVENT_GRACE_SECONDS    = "180"
@@ -547,7 +547,18 @@ run "rules_schedule_and_alerts" {
   }
 
   assert {
-    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent]) :
+    condition = (
+      aws_cloudwatch_metric_alarm.listing_pass_age.dimensions["FunctionName"] == "tui-etl-reconcile-dev" &&
+      aws_cloudwatch_metric_alarm.listing_pass_age.comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.listing_pass_age.threshold == 86400 &&
+      strcontains(file("../crates/reconcile/src/metric.rs"), "NAMESPACE: &str = \"${aws_cloudwatch_metric_alarm.listing_pass_age.namespace}\"") &&
+      strcontains(file("../crates/reconcile/src/metric.rs"), "LISTING_PASS_AGE: &str = \"${aws_cloudwatch_metric_alarm.listing_pass_age.metric_name}\"")
+    )
+    error_message = "A listing that takes longer than a day must raise an alarm, on the metric that reconcile writes."
+  }
+
+  assert {
+    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age]) :
       alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
     ])
     error_message = "Every alarm is told to the alerts topic."

@@ -16,6 +16,9 @@ from tests.faults.runner import Result, run_all, run_case, show, write_report
 
 REPORT = REPOSITORY / "target" / "faults" / "report.json"
 
+#: What has gone wrong for good need not be waited for as long as what is only slow.
+UNPROTECTED_SECONDS = 90
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
@@ -56,8 +59,10 @@ def switch_off(given: argparse.Namespace) -> int:
     """Each chosen protection off, one at a time; exit status 0 only if each is missed by its case."""
     missed = []
     with opened(given.as_is) as lab:
+        lab.patience_seconds = UNPROTECTED_SECONDS
         for name in PROTECTIONS if given.without == "each" else [given.without]:
             [case] = [case for case in cases() if case.name == PROTECTIONS[name].case]
+            lab.forgive()
             with without(lab, PROTECTIONS[name]):
                 result = run_case(lab, case)
             missed.append(not result.clean)

@@ -25,7 +25,7 @@ def gather(pipeline: Pipeline, snapshot: Snapshot, known_runs: set[str], prefix:
             for row in json.loads(pipeline.read(run["report"]))["datasets"]:
                 evidence.accounted[row["dataset"]] += row["conformed"] + row["superseded"]
     evidence.temp = set(pipeline.keys(pipeline.bucket("raw"), TEMP_PREFIX + prefix))
-    _temp(pipeline, evidence, committed)
+    _manifests(pipeline, evidence, committed)
     evidence.runs = list(_ended(snapshot, runs, known_runs))
     evidence.tickets = {entry["correlation_id"].removeprefix(CORRELATION) for entry in pipeline.journal("incidents")}
     topic = pipeline.outputs["topics"]["notifications"]
@@ -70,11 +70,13 @@ def _lines(pipeline: Pipeline, bucket: str, key: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in pipeline.read(f"s3://{bucket}/{key}").splitlines()]
 
 
-def _temp(pipeline: Pipeline, evidence: Evidence, committed: list[dict[str, Any]]) -> None:
+def _manifests(pipeline: Pipeline, evidence: Evidence, committed: list[dict[str, Any]]) -> None:
+    """What the manifests of committed runs say of items and of temp."""
     listed: dict[str, set[str]] = {}
     consumed: set[str] = set()
     for run in committed:
         lines = [json.loads(line) for line in pipeline.read(run["manifest"]).splitlines()]
+        evidence.listed.update(line["item"] for line in lines if "item" in line)
         if run["stage"] == 1:
             listed[f"RUN#1#{run['run_id']}"] = {line["output"]["key"] for line in lines if "output" in line}
         if run["stage"] == 2:

@@ -45,6 +45,8 @@ class Lab(Watched):
         self.rng = random.Random()
         self.prefix = ""
         self.last_case = "the start"
+        self.patience_seconds: float = REST_SECONDS
+        self._forgiven: set[str] = set()
         self._names = 0
         self._sequencer = 0
         self._clear()
@@ -67,7 +69,7 @@ class Lab(Watched):
         for stage in STAGES:
             self._ask("/_local/glue/next", {"job": self.job(stage), "behaviour": "normal"})
         snapshot = self.look()
-        problems = rest.not_at_rest(snapshot)
+        problems = self._unforgiven(rest.not_at_rest(snapshot))
         if problems:
             raise NotAtRest(f"after {self.last_case}: {'; '.join(problems[:5])}")
         self.last_case = slug
@@ -93,6 +95,13 @@ class Lab(Watched):
         if restless:
             result.findings.append(f"not at rest: {restless}")
         return result
+
+    def forgive(self) -> None:
+        """What is not at rest now never will be, for a protection was off: it is no longer waited for."""
+        self._forgiven |= set(rest.not_at_rest(self.look()))
+
+    def _unforgiven(self, problems: list[str]) -> list[str]:
+        return [problem for problem in problems if problem not in self._forgiven]
 
     def stop_faults(self) -> None:
         """No fault is injected any more; counts those that were."""
@@ -230,6 +239,13 @@ class Lab(Watched):
     def stop(self, stage: int, run_id: str) -> None:
         self.glue.batch_stop_job_run(JobName=self.job(stage), JobRunIds=[run_id])
 
+    def give_up(self, run_id: str) -> None:
+        """Glue calls a running run FAILED, while its script goes on."""
+        answer = self._ask("/_local/glue/give-up", {"run_id": run_id})
+        if answer:
+            raise ValueError(str(answer))
+        self.injected += 1
+
     def friday(self) -> None:
         self.fire()
 
@@ -257,7 +273,7 @@ class Lab(Watched):
             found = self.runs(stage, *states)
             return run_id in found if run_id else bool(found)
 
-        until(there, REST_SECONDS, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
+        until(there, self.patience_seconds, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
 
     def committed(self, stage: int, number: int = 1) -> list[str]:
         """Waits for committed runs of this case."""
@@ -267,7 +283,7 @@ class Lab(Watched):
             ids = [run["run_id"] for run in found if run["run_id"] not in self._known_runs]
             return ids if len(ids) >= number else []
 
-        return until(look, REST_SECONDS, f"committed Glue {stage} run", LOOK_SECONDS)
+        return until(look, self.patience_seconds, f"committed Glue {stage} run", LOOK_SECONDS)
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return up.ask(f"{self.instance.endpoint}{path}", body, seconds=60)
@@ -280,7 +296,7 @@ class Lab(Watched):
 
     def held(self, gate: str) -> None:
         """Waits until a rule holds a request."""
-        until(lambda: self.edge.status()[gate]["holding"], REST_SECONDS, "request to hold", LOOK_SECONDS)
+        until(lambda: self.edge.status()[gate]["holding"], self.patience_seconds, "request to hold", LOOK_SECONDS)
 
     def over(self, run_id: str) -> None:
         """Waits until a run's script has come to its end, whatever Glue says of the run."""
@@ -290,7 +306,7 @@ class Lab(Watched):
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             return any(word in text for word in ("Traceback (most recent call last)", *LAST_WORDS))
 
-        until(ended, REST_SECONDS, f"end of the script of {run_id}", LOOK_SECONDS)
+        until(ended, self.patience_seconds, f"end of the script of {run_id}", LOOK_SECONDS)
 
     # --- waiting ---
 
@@ -305,16 +321,16 @@ class Lab(Watched):
         return self._until(lambda s: rest.not_at_rest(s, ids), "rest", True)
 
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        return until(condition, REST_SECONDS, what, LOOK_SECONDS)
+        return until(condition, self.patience_seconds, what, LOOK_SECONDS)
 
     def _until(self, missing: Callable[[Snapshot], list[str]], what: str, fridays: bool) -> Snapshot:
         problems: list[str] = []
-        begun = self._ticked = time.monotonic()
+        self._ticked = time.monotonic()
 
         def look() -> Snapshot | None:
             nonlocal problems
             snapshot = self.look()
-            problems = missing(snapshot)
+            problems = self._unforgiven(missing(snapshot))
             now = time.monotonic()
             if problems and fridays and now - self._fired > FRIDAY_SECONDS and rest.waits_for_friday(snapshot):
                 self.friday()
@@ -323,8 +339,7 @@ class Lab(Watched):
                 self._ticked = time.monotonic()
             return None if problems else snapshot
 
-        seconds = REST_SECONDS - (time.monotonic() - begun)
-        return until(look, seconds, what, LOOK_SECONDS, explain=lambda: "; ".join(problems[:8]))
+        return until(look, self.patience_seconds, what, LOOK_SECONDS, explain=lambda: "; ".join(problems[:8]))
 
 
 def line(record: Record) -> bytes:

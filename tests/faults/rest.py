@@ -41,9 +41,11 @@ def asking(snapshot: Snapshot) -> set[str]:
 def waits_for_friday(snapshot: Snapshot) -> bool:
     """Whether a committed Glue 1 run waits, and no Glue run is active that might change that. It waits as well if the
     run that it is assigned to committed without it: then its marker still stands."""
-    downstream = snapshot.run_ids(2)
-    waiting = any(run.get("assigned_to") not in downstream for run in _committed(snapshot, 1))
-    waiting = waiting or any(item.startswith("RUN#1#") for item in asking(snapshot))
+    downstream, marked = snapshot.run_ids(2), asking(snapshot)
+    waiting = any(
+        run.get("assigned_to") not in downstream or f"RUN#1#{run['run_id']}" in marked
+        for run in _committed(snapshot, 1)
+    )
     return waiting and not any(run.state in ACTIVE for run in snapshot.glue)
 
 

@@ -28,6 +28,7 @@ def in_order() -> Evidence:
         classified=[Row("plain", LEGACY, "p1", PLAIN.file_id), Row("plain", SECURED, "p2", PLAIN.file_id)],
         quarantined=[(PLAIN.file_id, "p3"), (WHOLE.file_id, None)],
         accounted=Counter({"plain": 2, "t_keyed": 3}),
+        listed=Counter({"FILE#b/plain#1": 1, "RUN#1#good": 1}),
         temp={"open", "attempt"},
         temp_wanted={"open"},
         temp_listed={"open", "consumed"},
@@ -88,6 +89,7 @@ CASES: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     "a key's older record stands": ("lost", replaced("k3", Row("t_keyed", SECURED, "k1", OLD.file_id))),
     "the books lack a record": ("lost", books(-1)),
     "the books have a record twice": ("doubled", books(1)),
+    "two committed runs have the same work": ("doubled", lambda evidence: evidence.listed.update({"RUN#1#good": 1})),
     "a secured record is in a legacy table": ("misplaced", replaced("p2", Row("plain", LEGACY, "p2", PLAIN.file_id))),
     "a secured record is in the legacy bucket": (
         "misplaced",

@@ -75,6 +75,8 @@ class Evidence:
     quarantined: list[tuple[str, str | None]] = field(default_factory=list)
     #: Records that the reports of committed Glue 3 runs account for, by dataset: conformed or superseded.
     accounted: Counter[str] = field(default_factory=Counter)
+    #: In how many manifests of committed runs each item is.
+    listed: Counter[str] = field(default_factory=Counter)
     #: Keys in temp; those that committed, unconsumed runs list; those that any committed run lists.
     temp: set[str] = field(default_factory=set)
     temp_wanted: set[str] = field(default_factory=set)
@@ -119,6 +121,8 @@ def judge(evidence: Evidence) -> Verdict:
             _judge_keyed(verdict, evidence, dataset, versions)
         else:
             _judge_each(verdict, found, versions)
+    for item, times in evidence.listed.items():
+        verdict.add("doubled", times - 1, f"{item} is the work of {times} committed runs")
     _judge_strangers(verdict, evidence)
     _judge_places(verdict, evidence)
     _judge_temp(verdict, evidence)

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use anyhow::Context;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::stream::{self, StreamExt};
-use jiff::Timestamp;
 use pipeline::glue::{StartOutcome, start_job_run};
 use pipeline::intake;
-use pipeline::ledger::FileItem;
+use pipeline::ledger::{FileItem, TakenIn};
 
 use crate::decode::Message;
 use crate::{Clients, Config};
@@ -16,16 +15,23 @@ use crate::{Clients, Config};
 /// Files in flight: a batch of thousands takes a second or two, with few connections.
 const AT_ONCE: usize = 32;
 
-/// Who the run's report says asked for it.
-const STARTED_BY: &str = "copy-prefix";
+/// Who the run's report says asked for it, and a file's item that it took it in.
+pub const FUNCTION: &str = "copy-prefix";
 
 /// Takes the files in, many at a time. Gives the partition keys of those that could not be.
-pub async fn take_in(clients: &Clients, files: &[&FileItem], now: Timestamp) -> HashSet<String> {
+pub async fn take_in(
+    clients: &Clients,
+    files: &[&FileItem],
+    taken_in: &TakenIn,
+) -> HashSet<String> {
     stream::iter(files)
-        .map(async |file| (file, intake::take_in(&clients.ledger, file, now).await))
+        .map(async |file| {
+            let answer = intake::take_in(&clients.ledger, file, taken_in).await;
+            (file, answer)
+        })
         .buffer_unordered(AT_ONCE)
-        .filter_map(async |(file, taken_in)| {
-            let error = format!("{:#}", taken_in.err()?);
+        .filter_map(async |(file, answer)| {
+            let error = format!("{:#}", answer.err()?);
             let file_id = file.file_id();
             tracing::error!(file_id, error, "file not taken in, it comes again");
             Some(file.pk())
@@ -84,7 +90,7 @@ async fn send(config: &Config, clients: &Clients, message: &Message) -> anyhow::
 /// Asks for a run. The files are in the ledger by now, so no answer makes the batch fail: what was
 /// refused is started by `reconcile`, which fails loudly if the job can't be started at all.
 pub async fn start_run(config: &Config, clients: &Clients) {
-    match start_job_run(&clients.glue, &config.ingest_job, STARTED_BY).await {
+    match start_job_run(&clients.glue, &config.ingest_job, FUNCTION).await {
         Ok(StartOutcome::Started(run_id)) => tracing::info!(stage = 1, run_id, "run started"),
         Ok(StartOutcome::Refused(reason)) => {
             tracing::info!(

@@ -22,15 +22,22 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
-use pipeline::ledger::LedgerItem;
+use pipeline::ledger::{LedgerItem, TakenIn};
 
 pub use config::{Clients, Config};
 pub use decode::{Contents, Message, decode};
 pub use plan::{Plan, plan};
 
 /// Handles one batch. There is no error for the whole of it: whatever fails is a failed message.
-pub async fn handler(config: &Config, clients: &Clients, event: SqsEvent) -> SqsBatchResponse {
-    let now = Timestamp::now();
+///
+/// `request_id` is the invocation's: the files' items keep it.
+pub async fn handler(
+    config: &Config,
+    clients: &Clients,
+    event: SqsEvent,
+    request_id: &str,
+) -> SqsBatchResponse {
+    let taken_in_by = TakenIn::new(apply::FUNCTION, request_id, Timestamp::now());
     let (bucket, prefix) = (&config.landing_bucket, &config.landing_prefix);
     let records = event.records.into_iter();
     let messages: Vec<Message> = records
@@ -39,7 +46,7 @@ pub async fn handler(config: &Config, clients: &Clients, event: SqsEvent) -> Sqs
     let known = gather(clients, &messages).await;
     let plan = plan(&messages, &known);
 
-    let not_taken_in = apply::take_in(clients, &plan.intake, now).await;
+    let not_taken_in = apply::take_in(clients, &plan.intake, &taken_in_by).await;
     let not_sent = apply::send_to_dlq(config, clients, &plan.poison).await;
     let taken_in = plan.intake.len() - not_taken_in.len();
     if taken_in > 0 {

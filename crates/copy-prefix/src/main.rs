@@ -9,7 +9,8 @@ async fn main() -> Result<(), Error> {
     let config = &Config::from_env()?;
     let clients = &Clients::new(&pipeline::clients::sdk_config().await, config);
     run(service_fn(async |event: LambdaEvent<_>| {
-        Ok::<_, Error>(handler(config, clients, event.payload).await)
+        let request_id = &event.context.request_id;
+        Ok::<_, Error>(handler(config, clients, event.payload, request_id).await)
     }))
     .await
 }

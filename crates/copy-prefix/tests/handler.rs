@@ -119,6 +119,11 @@ impl Aws {
                 (!is_marker).then_some("attribute_not_exists(pk)"),
                 "{name}"
             );
+            if !is_marker {
+                let taken_in_at: jiff::Timestamp = text(item.get("taken_in_at")).parse().unwrap();
+                assert!(taken_in_at <= jiff::Timestamp::now());
+                assert_eq!(text(item.get("taken_in_by")), "copy-prefix/request-1");
+            }
             let kind = if is_marker { "marker" } else { "item" };
             let file = name
                 .trim_start_matches("FILE#grp2-landing-dev/tui/legacy/")
@@ -204,7 +209,7 @@ impl Aws {
             glue: mock_client!(aws_sdk_glue, RuleMode::MatchAny, [&self.start()]),
             sqs: mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&self.send()]),
         };
-        let failures = handler(&config(), &clients, event)
+        let failures = handler(&config(), &clients, event, "request-1")
             .await
             .batch_item_failures;
         failures

@@ -21,6 +21,9 @@ pub enum StartOutcome {
     Refused(String),
 }
 
+/// The most that Glue lists at a time.
+const RUNS_A_PAGE: i32 = 200;
+
 /// Errors that no later attempt makes better, because the deployment is at fault: somebody must look.
 const FAULTS: [&str; 7] = [
     "AccessDeniedException",
@@ -140,7 +143,12 @@ pub async fn recent_runs(
     since: Timestamp,
 ) -> anyhow::Result<Vec<GlueRun>> {
     let mut runs = Vec::new();
-    let mut pages = client.get_job_runs().job_name(job).into_paginator().send();
+    let mut pages = client
+        .get_job_runs()
+        .job_name(job)
+        .into_paginator()
+        .page_size(RUNS_A_PAGE)
+        .send();
     while let Some(page) = pages.next().await {
         let page = page.with_context(|| format!("the runs of {job} can't be listed"))?;
         for run in page.job_runs().iter().filter_map(GlueRun::of) {

@@ -1,10 +1,9 @@
 //! Taking a landed file in: what copy-prefix does for the files that events name, and `reconcile` for
 //! those that no event brought.
 
-use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
-use crate::ledger::{FileItem, Ledger};
+use crate::ledger::{FileItem, Ledger, TakenIn};
 use crate::protocol::Stage;
 
 /// Why an encoded key can't be decoded.
@@ -51,9 +50,11 @@ pub fn is_file(key: &str, size: u64, prefix: &str) -> bool {
 ///
 /// # Errors
 /// The ledger can't be written; the file is not taken in.
-pub async fn take_in(ledger: &Ledger, file: &FileItem, now: Timestamp) -> anyhow::Result<bool> {
-    ledger.put_marker(Stage::Ingest, &file.pk(), now).await?;
-    ledger.put_file(file).await
+pub async fn take_in(ledger: &Ledger, file: &FileItem, taken_in: &TakenIn) -> anyhow::Result<bool> {
+    ledger
+        .put_marker(Stage::Ingest, &file.pk(), taken_in.at)
+        .await?;
+    ledger.put_file(file, taken_in).await
 }
 
 #[cfg(test)]

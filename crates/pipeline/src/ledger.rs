@@ -11,12 +11,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 
+mod cursors;
 mod files;
 mod items;
 mod markers;
 mod runs;
 
-pub use items::{Cursor, FileItem, LedgerItem, Marker, RunItem};
+pub use items::{Cursor, FileItem, LedgerItem, Marker, MarkerPlace, RunItem, TakenIn};
 pub use runs::Matter;
 
 /// DynamoDB's attributes of one item.

@@ -114,6 +114,7 @@ fn run(id: &str, state: JobRunState, hours_ago: i64) -> JobRun {
 async fn recent_runs_are_listed_page_by_page_up_to_the_first_older_one_that_ended() {
     let rule = mock!(Client::get_job_runs).then_compute_output(|request| {
         assert_eq!(request.job_name(), Some("glue1"));
+        assert_eq!(request.max_results(), Some(200));
         match request.next_token() {
             None => GetJobRunsOutput::builder()
                 .job_runs(run("a", JobRunState::Running, 1))

@@ -20,7 +20,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::error::ErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
-use pipeline::ledger::{Attributes, Cursor, FileItem, Ledger, LedgerItem, Marker, Matter};
+use pipeline::ledger::{
+    Attributes, Cursor, FileItem, Ledger, LedgerItem, Marker, MarkerPlace, Matter, TakenIn,
+};
 use pipeline::protocol::{MarkerKey, RunState, Stage, VoidReason, marker};
 
 fn ledger(rule: &Rule) -> Ledger {
@@ -36,6 +38,10 @@ fn at() -> Timestamp {
 
 fn s(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
+}
+
+fn own((name, value): (&str, AttributeValue)) -> (String, AttributeValue) {
+    (name.to_owned(), value)
 }
 
 fn n(value: &str) -> AttributeValue {
@@ -65,6 +71,10 @@ fn file() -> FileItem {
     }
 }
 
+fn taken_in() -> TakenIn {
+    TakenIn::new("copy-prefix", "8f1c", at())
+}
+
 fn file_attributes() -> Attributes {
     let attributes = [
         ("pk", s("FILE#landing/tui/legacy/crew payroll/a#b.json#v1")),
@@ -78,6 +88,8 @@ fn file_attributes() -> Attributes {
         ("size", n("1024")),
         ("dataset", s("crew_payroll")),
         ("landed_at", s("2026-11-23T12:00:00.000Z")),
+        ("taken_in_by", s("copy-prefix/8f1c")),
+        ("taken_in_at", s("2026-11-23T12:00:00.000Z")),
     ];
     attributes
         .map(|(name, value)| (name.to_owned(), value))
@@ -125,7 +137,7 @@ async fn a_file_is_put_with_all_its_attributes_if_there_is_none() {
             true
         })
         .then_output(|| PutItemOutput::builder().build());
-    assert!(ledger(&rule).put_file(&file()).await.unwrap());
+    assert!(ledger(&rule).put_file(&file(), &taken_in()).await.unwrap());
     assert_eq!(rule.num_calls(), 1);
 }
 
@@ -144,14 +156,14 @@ async fn what_is_not_known_of_a_file_is_left_out_of_its_item() {
         dataset: None,
         ..file()
     };
-    assert!(ledger(&rule).put_file(&file).await.unwrap());
+    assert!(ledger(&rule).put_file(&file, &taken_in()).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_file_that_is_there_stays_as_it_is() {
     let rule = mock!(Client::put_item)
         .then_error(|| PutItemError::ConditionalCheckFailedException(refused()));
-    assert!(!ledger(&rule).put_file(&file()).await.unwrap());
+    assert!(!ledger(&rule).put_file(&file(), &taken_in()).await.unwrap());
 }
 
 #[tokio::test]
@@ -166,7 +178,10 @@ async fn any_other_refusal_is_an_error_that_names_the_item() {
                 .build(),
         )
     });
-    let error = ledger(&rule).put_file(&file()).await.unwrap_err();
+    let error = ledger(&rule)
+        .put_file(&file(), &taken_in())
+        .await
+        .unwrap_err();
     assert!(format!("{error:#}").contains("a#b.json#v1"), "{error:#}");
 }
 
@@ -194,21 +209,28 @@ async fn a_marker_is_put_where_its_item_says_without_a_condition() {
 }
 
 #[tokio::test]
-async fn the_markers_of_all_shards_are_read_consistently() {
+async fn the_markers_of_all_shards_are_read_consistently_page_by_page() {
+    // The first shard has a page more than the others.
     let rule = mock!(Client::query).then_compute_output(|request| {
         assert_eq!(request.consistent_read(), Some(true));
         assert_eq!(request.key_condition_expression(), Some("pk = :pk"));
+        assert_eq!(request.limit(), Some(250));
         let pk = request.expression_attribute_values().unwrap()[":pk"].clone();
-        let item = [
-            ("pk", pk),
-            ("sk", s("00")),
-            ("item", s("FILE#x")),
-            ("at", s("soon")),
-        ];
-        let item: Attributes = item.map(|(name, value)| (name.to_owned(), value)).into();
-        QueryOutput::builder().items(item).build()
+        let key = |sk: &str| Attributes::from([("pk", pk.clone()), ("sk", s(sk))].map(own));
+        let more = pk == s("OPEN#1#0") && request.exclusive_start_key().is_none();
+        if let Some(start) = request.exclusive_start_key() {
+            assert_eq!(start, &key("00"));
+        }
+        let mut item = key(if more { "00" } else { "01" });
+        item.extend([("item", s("FILE#x")), ("at", s("soon"))].map(own));
+        QueryOutput::builder()
+            .items(item)
+            .set_last_evaluated_key(more.then(|| key("00")))
+            .build()
     });
-    let markers = ledger(&rule).markers(Stage::Ingest).await.unwrap();
+    let ledger = ledger(&rule);
+    let mut places = Ledger::marker_places(Stage::Ingest);
+    let markers = ledger.next_markers(&mut places).await.unwrap();
     let mut shards: Vec<&str> = markers
         .iter()
         .map(|marker| marker.key.pk.as_str())
@@ -221,6 +243,15 @@ async fn the_markers_of_all_shards_are_read_consistently() {
         None,
         "a time that is none does no harm"
     );
+    let place = MarkerPlace {
+        pk: "OPEN#1#0".to_owned(),
+        after: Some("00".to_owned()),
+    };
+    assert_eq!(places, [place]);
+    let rest = ledger.next_markers(&mut places).await.unwrap();
+    assert_eq!((rest.len(), rest[0].key.sk.as_str()), (1, "01"));
+    assert_eq!(places, []);
+    assert_eq!(rule.num_calls(), 17);
 }
 
 #[tokio::test]
@@ -501,31 +532,86 @@ async fn a_run_that_never_started_is_put_void_if_there_is_none() {
     assert!(put.unwrap());
 }
 
-#[tokio::test]
-async fn a_cursor_is_read_back_as_it_was_put() {
-    let cursor = Cursor {
+fn cursor() -> Cursor {
+    Cursor {
         key_marker: Some("tui/legacy/a b".to_owned()),
         version_id_marker: None,
         pass_started_at: Some(at()),
+        has_gaps: true,
         full_pass_started_at: None,
+        revision: 7,
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_read_back_as_it_was_put() {
+    let attributes = |revision| {
+        Attributes::from(
+            [
+                ("pk", s("CURSOR#landing")),
+                ("sk", s("ITEM")),
+                ("key_marker", s("tui/legacy/a b")),
+                ("pass_started_at", s("2026-11-23T12:00:00.000Z")),
+                ("has_gaps", AttributeValue::Bool(true)),
+                ("revision", n(revision)),
+            ]
+            .map(own),
+        )
     };
     let put = mock!(Client::put_item)
-        .match_requests(|request| {
-            let item = request.item().unwrap();
-            assert_eq!(item.len(), 4, "{item:?}");
-            item["pk"] == s("CURSOR#landing")
+        .match_requests(move |request| {
+            assert_eq!(request.item(), Some(&attributes("8")));
+            assert_eq!(request.condition_expression(), Some("revision = :seen"));
+            request.expression_attribute_values().unwrap()[":seen"] == n("7")
         })
         .then_output(|| PutItemOutput::builder().build());
-    ledger(&put).put_cursor(&cursor).await.unwrap();
-    let get = mock!(Client::get_item).then_output(|| {
-        let item = [
-            ("key_marker", s("tui/legacy/a b")),
-            ("pass_started_at", s("2026-11-23T12:00:00.000Z")),
-        ];
-        let item: Attributes = item.map(|(name, value)| (name.to_owned(), value)).into();
-        GetItemOutput::builder().set_item(Some(item)).build()
+    assert!(ledger(&put).put_cursor(&cursor()).await.unwrap());
+    let get = mock!(Client::get_item).then_output(move || {
+        GetItemOutput::builder()
+            .set_item(Some(attributes("7")))
+            .build()
     });
-    assert_eq!(ledger(&get).cursor().await.unwrap(), cursor);
+    assert_eq!(ledger(&get).cursor().await.unwrap(), cursor());
     let none = mock!(Client::get_item).then_output(|| GetItemOutput::builder().build());
     assert_eq!(ledger(&none).cursor().await.unwrap(), Cursor::default());
+}
+
+#[tokio::test]
+async fn a_cursor_that_somebody_else_has_moved_is_not_put() {
+    for (revision, condition) in [
+        (0, "attribute_not_exists(revision)"),
+        (3, "revision = :seen"),
+    ] {
+        let put = mock!(Client::put_item)
+            .match_requests(move |request| request.condition_expression() == Some(condition))
+            .then_error(|| PutItemError::ConditionalCheckFailedException(refused()));
+        let cursor = Cursor {
+            revision,
+            ..cursor()
+        };
+        assert!(!ledger(&put).put_cursor(&cursor).await.unwrap());
+        assert_eq!(put.num_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_moment_before_which_all_is_settled_only_moves_forward() {
+    for taken in [true, false] {
+        let (ledger, rule) = updates_to(
+            "CURSOR#runs#2: SET settled_before = 2026-11-23T12:00:00.000Z IF \
+             attribute_not_exists(settled_before) OR settled_before < 2026-11-23T12:00:00.000Z",
+            taken,
+        );
+        let moved = ledger.put_settled_before(Stage::Classify, at()).await;
+        assert_eq!(moved.unwrap(), taken);
+        assert_eq!(rule.num_calls(), 1);
+    }
+    let get = mock!(Client::get_item)
+        .match_requests(|request| request.key().unwrap()["pk"] == s("CURSOR#runs#2"))
+        .then_output(|| {
+            let item = [("settled_before", s("2026-11-23T12:00:00.000Z"))].map(own);
+            GetItemOutput::builder().set_item(Some(item.into())).build()
+        });
+    let moment = ledger(&get).settled_before(Stage::Classify).await.unwrap();
+    assert_eq!(moment, Some(at()));
 }

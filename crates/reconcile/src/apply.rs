@@ -2,17 +2,18 @@
 
 use anyhow::{Context, anyhow};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use futures::stream::{self, StreamExt};
 
 use pipeline::glue::{StartOutcome, start_job_run};
 use pipeline::protocol::{Settle, Stage};
 use pipeline::state_change::{DETAIL_TYPE, RECONCILE_SOURCE, StateChange};
 
-use crate::{Clients, Config, Plan, Settlement, Start, Summary};
+use crate::{Clients, Config, FUNCTION, Plan, Settlement, Start, Summary};
 
 /// EventBridge's limit for one call.
 const EVENTS_A_CALL: usize = 10;
-/// Who the run's report says asked for it.
-const STARTED_BY: &str = "reconcile";
+/// Markers in flight.
+const DROPS_AT_ONCE: usize = 16;
 
 /// Does what is planned; counts it in `summary` and keeps what fails in `errors`.
 pub async fn apply(
@@ -35,11 +36,19 @@ pub async fn apply(
             Err(error) => errors.push(error),
         }
     }
-    for marker in &plan.drop {
-        match clients.ledger.drop_marker(marker).await {
+    let mut drops = stream::iter(&plan.drop)
+        .map(|marker| clients.ledger.drop_marker(marker))
+        .buffer_unordered(DROPS_AT_ONCE);
+    while let Some(dropped) = drops.next().await {
+        match dropped {
             Ok(true) => summary.markers_dropped += 1,
             Ok(false) => {}
             Err(error) => errors.push(error),
+        }
+    }
+    for (stage, moment) in &plan.settled_before {
+        if let Err(error) = clients.ledger.put_settled_before(*stage, *moment).await {
+            errors.push(error);
         }
     }
     for stage in &plan.start {
@@ -119,8 +128,12 @@ async fn resend(config: &Config, clients: &Clients, changes: &[StateChange]) -> 
     }
 }
 
-async fn start(config: &Config, clients: &Clients, stage: Stage) -> anyhow::Result<Start> {
-    let outcome = start_job_run(&clients.glue, config.job(stage), STARTED_BY).await?;
+/// Asks for a run of a stage.
+///
+/// # Errors
+/// There is no such job, or it may not be started.
+pub async fn start(config: &Config, clients: &Clients, stage: Stage) -> anyhow::Result<Start> {
+    let outcome = start_job_run(&clients.glue, config.job(stage), FUNCTION).await?;
     let (run_id, refused) = match outcome {
         StartOutcome::Started(run_id) => (Some(run_id), None),
         StartOutcome::Refused(reason) => (None, Some(reason)),

@@ -2,27 +2,32 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pipeline::glue::{GlueRun, recent_runs, run_of};
-use pipeline::ledger::{LedgerItem, Marker, RunItem};
-use pipeline::protocol::{RunState, Stage, run_pk};
+use pipeline::ledger::{Ledger, LedgerItem, Marker, RunItem};
+use pipeline::protocol::{Stage, run_pk};
 
+use crate::plan::{Sought, needs_run, sought, stands_for_nothing};
 use crate::{Clients, Config};
 
-/// How many marked items of a stage are looked at, the oldest markers first: enough to know whether
-/// there is work, and the rest comes into sight as these are done.
-const ITEMS_A_STAGE: usize = 1_000;
-/// How many older runs Glue is asked for one by one.
+/// How many markers that stand for nothing are kept to be dropped: more are found the next time.
+const DROPS: usize = 1_000;
+/// Glue forgets a run after some 90 days.
+const GLUE_REMEMBERS: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How many older runs Glue is asked for one by one, at a time.
 const LOOKUPS: usize = 50;
 const LOOKUPS_AT_ONCE: usize = 4;
 
 /// What was read.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// Markers with the stage whose work they hint at, oldest first.
+    /// Markers whose items were looked at, with the stage whose work they hint at: enough to know whether
+    /// there is work.
     pub markers: Vec<(Stage, Marker)>,
+    /// How many markers were read in all.
+    pub markers_read: usize,
     /// Marked items, their holders, and the runs that Glue told of; by partition key.
     pub items: HashMap<String, LedgerItem>,
     /// The runs that Glue told of.
@@ -33,6 +38,8 @@ pub struct Snapshot {
     pub due: Option<Timestamp>,
     /// When the last listing of the whole landing zone began.
     pub full_pass_started_at: Option<Timestamp>,
+    /// By stage, the moment before which every run is known to need nothing more.
+    pub settled_before: HashMap<Stage, Timestamp>,
 }
 
 impl Snapshot {
@@ -44,14 +51,6 @@ impl Snapshot {
             _ => None,
         }
     }
-
-    /// A run as Glue tells of it.
-    #[must_use]
-    pub fn glue_run(&self, stage: Stage, run_id: &str) -> Option<&GlueRun> {
-        let mut runs = self.runs.iter();
-        runs.find(|(of, run)| *of == stage && run.run_id == run_id)
-            .map(|(_, run)| run)
-    }
 }
 
 /// Reads all of it.
@@ -61,40 +60,44 @@ impl Snapshot {
 pub async fn gather(
     config: &Config,
     clients: &Clients,
-    full_pass_started_at: Option<Timestamp>,
     now: Timestamp,
 ) -> anyhow::Result<Snapshot> {
-    let due = config.classify_schedule.last_due(now, &config.patience);
-    // What Glue says is read before the ledger: a run that ends in between looks alive and is left alone.
-    let runs = recent(config, clients, due, now).await?;
-    let markers = try_join_all(Stage::ALL.map(async |stage| {
-        let mut markers = clients.ledger.markers(stage).await?;
-        markers.sort_by(|a, b| a.at.cmp(&b.at));
-        markers.truncate(ITEMS_A_STAGE);
-        anyhow::Ok(markers.into_iter().map(move |marker| (stage, marker)))
-    }));
     let mut snapshot = Snapshot {
-        markers: markers.await?.into_iter().flatten().collect(),
-        runs,
-        due,
-        full_pass_started_at,
+        due: config.classify_schedule.last_due(now, &config.patience),
+        full_pass_started_at: clients.ledger.cursor().await?.full_pass_started_at,
         ..Snapshot::default()
     };
-    read_items(clients, &mut snapshot).await?;
-    look_up_older_runs(config, clients, &mut snapshot).await?;
+    for stage in Stage::ALL {
+        let moment = clients.ledger.settled_before(stage).await?;
+        snapshot.settled_before.extend(moment.map(|at| (stage, at)));
+    }
+    // What Glue says is read before the ledger: a run that ends in between looks alive and is left alone.
+    snapshot.runs = recent(config, clients, &snapshot, now).await?;
+    let pks = snapshot.runs.iter();
+    let pks: Vec<String> = pks
+        .map(|(stage, run)| run_pk(*stage, &run.run_id))
+        .collect();
+    snapshot.items = clients.ledger.items(&pks).await?;
+    for stage in Stage::ALL {
+        read_markers(config, clients, &mut snapshot, stage, now).await?;
+    }
     Ok(snapshot)
 }
 
 async fn recent(
     config: &Config,
     clients: &Clients,
-    due: Option<Timestamp>,
+    snapshot: &Snapshot,
     now: Timestamp,
 ) -> anyhow::Result<Vec<(Stage, GlueRun)>> {
-    let since = now.checked_sub(config.lookback)?;
+    let recently = now.checked_sub(config.lookback)?;
+    let all = now.checked_sub(GLUE_REMEMBERS)?;
     let lists = Stage::ALL.map(async |stage| {
+        let settled_before = snapshot.settled_before.get(&stage).copied();
+        // Back to the oldest run that may still need something, however long ago that was.
+        let since = recently.min(settled_before.unwrap_or(all));
         // Whether the weekly run was missed can only be told from all runs since it was due.
-        let since = match (stage, due) {
+        let since = match (stage, snapshot.due) {
             (Stage::Classify, Some(due)) => since.min(due),
             _ => since,
         };
@@ -104,49 +107,87 @@ async fn recent(
     Ok(try_join_all(lists).await?.into_iter().flatten().collect())
 }
 
-/// The marked items and the items of the runs; then the holders of those.
-async fn read_items(clients: &Clients, snapshot: &mut Snapshot) -> anyhow::Result<()> {
-    let marked: Vec<String> = snapshot
-        .markers
+/// Reads markers of a stage, and what they lead to, until there is a reason to start a run or none are
+/// left. Of those that are none, only what may be dropped is kept: there can be a million of them.
+async fn read_markers(
+    config: &Config,
+    clients: &Clients,
+    snapshot: &mut Snapshot,
+    stage: Stage,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let mut places = Ledger::marker_places(stage);
+    let mut is_first = true;
+    loop {
+        let markers = clients.ledger.next_markers(&mut places).await?;
+        snapshot.markers_read += markers.len();
+        let sought = sought(config, snapshot, stage, now);
+        // The first ones are looked at in any case, for those among them that stand for nothing.
+        let candidates = markers
+            .into_iter()
+            .filter(|marker| is_first || sought.fits(marker))
+            .map(|marker| (stage, marker))
+            .collect();
+        read_items(clients, snapshot, candidates).await?;
+        look_up_older_runs(config, clients, snapshot).await?;
+        if places.is_empty() || sought == Sought::Nothing || needs_run(config, snapshot, stage, now)
+        {
+            return Ok(());
+        }
+        is_first = false;
+        forget(config, snapshot, now);
+    }
+}
+
+/// Drops what no later decision needs.
+fn forget(config: &Config, snapshot: &mut Snapshot, now: Timestamp) {
+    let mut markers = std::mem::take(&mut snapshot.markers);
+    markers.retain(|(_, marker)| stands_for_nothing(config, snapshot, marker, now));
+    markers.truncate(DROPS);
+    snapshot.markers = markers;
+    let is_run = |item: &LedgerItem| matches!(item, LedgerItem::Run(_));
+    snapshot.items.retain(|_, item| is_run(item));
+}
+
+/// The marked items; then the holders of those.
+async fn read_items(
+    clients: &Clients,
+    snapshot: &mut Snapshot,
+    markers: Vec<(Stage, Marker)>,
+) -> anyhow::Result<()> {
+    let marked: Vec<String> = markers
         .iter()
         .map(|(_, marker)| marker.item.clone())
         .collect();
-    let told_of: Vec<String> = snapshot
-        .runs
-        .iter()
-        .map(|(stage, run)| run_pk(*stage, &run.run_id))
-        .collect();
-    let (marked, told_of) = try_join(
-        clients.ledger.items(&marked),
-        clients.ledger.items(&told_of),
-    )
-    .await?;
-    snapshot.items = marked;
-    snapshot.items.extend(told_of);
-    let holders: Vec<String> = snapshot
-        .markers
+    let items = clients.ledger.items(&marked).await?;
+    let holders: Vec<String> = markers
         .iter()
         .filter_map(|(stage, marker)| {
-            let item = snapshot.items.get(&marker.item)?;
+            let item = items.get(&marker.item)?;
             let holder = run_pk(*stage, item.as_work().assigned_to()?);
             (!snapshot.items.contains_key(&holder)).then_some(holder)
         })
         .collect();
-    snapshot.items.extend(clients.ledger.items(&holders).await?);
+    let holders = clients.ledger.items(&holders).await?;
+    snapshot.markers.extend(markers);
+    snapshot.items.extend(items);
+    snapshot.items.extend(holders);
     Ok(())
 }
 
 /// Asks Glue for the runs that the ledger led to, that still need something, and that are older than
-/// the look-back.
+/// all that Glue was asked to list.
 async fn look_up_older_runs(
     config: &Config,
     clients: &Clients,
     snapshot: &mut Snapshot,
 ) -> anyhow::Result<()> {
-    let told_of: HashSet<(Stage, &str)> = snapshot
+    let unknown = snapshot.unknown.iter();
+    let known: HashSet<(Stage, &str)> = snapshot
         .runs
         .iter()
         .map(|(stage, run)| (*stage, run.run_id.as_str()))
+        .chain(unknown.map(|run| (run.stage, run.run_id.as_str())))
         .collect();
     let mut older: Vec<RunItem> = snapshot
         .items
@@ -155,7 +196,8 @@ async fn look_up_older_runs(
             LedgerItem::Run(run) => Some(run),
             LedgerItem::File(_) => None,
         })
-        .filter(|run| needs_something(run) && !told_of.contains(&(run.stage, run.run_id.as_str())))
+        .filter(|run| !run.record().is_settled(run.stage))
+        .filter(|run| !known.contains(&(run.stage, run.run_id.as_str())))
         .cloned()
         .collect();
     older.sort_by(|a, b| (a.started_at, &a.run_id).cmp(&(b.started_at, &b.run_id)));
@@ -175,11 +217,4 @@ async fn look_up_older_runs(
         }
     }
     Ok(())
-}
-
-fn needs_something(run: &RunItem) -> bool {
-    let to_clean = run.stage == Stage::Classify
-        && run.state == RunState::Committed
-        && run.cleaned_at.is_none();
-    run.state == RunState::Started || run.told_at.is_none() || to_clean
 }

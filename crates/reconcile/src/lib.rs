@@ -2,35 +2,44 @@
 //!
 //! - **Trigger**: every few minutes, and each 'Glue Job State Change'. What the event says is not even
 //!   read: an invocation looks at what there is.
-//! - **Effect**, in this order: landed versions that have no item are taken in (a window of the landing
-//!   zone's versions an invocation); runs that Glue says ended and that are still STARTED, or have no
-//!   item, become VOID; the event of a run's end is sent again if nobody was told, or if a committed
-//!   stage 2 run's input was not cleaned; markers that stand for nothing are dropped; stage 1 or 3 is
-//!   started if it has open work and no active run (with growing pauses while its runs commit nothing),
-//!   stage 2 if its weekly moment passed without a run.
+//! - **Effect**, in this order: runs that Glue says ended and that are still STARTED, or have no item,
+//!   become VOID; the event of a run's end is sent again if nobody was told, or if a committed stage 2
+//!   run's input was not cleaned, however long ago that was (as long as Glue remembers the run); markers
+//!   that stand for nothing are dropped; stage 1 or 3 is started if it has open work and no active run
+//!   (with growing pauses while its runs commit nothing), stage 2 if its weekly moment passed without a
+//!   run. Then, as long as there is time: landed versions that have no item are taken in (a window of the
+//!   landing zone's versions an invocation), and stage 1 is started if there were any.
 //! - **Environment**: see [`Config`]. **Permissions**: `dynamodb:Query`, `GetItem`, `BatchGetItem`,
 //!   `PutItem`, `UpdateItem`, `DeleteItem` on the ledger, `glue:GetJobRuns`, `GetJobRun`,
 //!   `StartJobRun` on the three jobs, `s3:ListBucketVersions` on the landing bucket, `events:PutEvents`
 //!   on the bus.
 //! - **Failure**: one part's failure does not stop the others; in the end the invocation fails with all
 //!   of them, is retried, and alarmed on. A refused start is no failure, a job that can't be started is.
+//!   A listing that takes longer than a day is alarmed on by its metric.
 //! - **Idempotency**: every write is conditional on what was read, events are hints that their receivers
-//!   check, and a start that is one too many finds nothing. Any number may run at once.
+//!   check, and a start that is one too many finds nothing. Any number may run at once; of those that list
+//!   at the same time one goes on.
 
 mod apply;
 mod config;
 mod gather;
+mod invocation;
 mod listing;
+mod metric;
 mod plan;
 
 use anyhow::{anyhow, bail};
-use jiff::Timestamp;
+use pipeline::protocol::Stage;
 use serde::Serialize;
 
 pub use config::{Clients, Config};
 pub use gather::Snapshot;
+pub use invocation::Invocation;
 pub use listing::landed_files;
 pub use plan::{Plan, Settlement, plan};
+
+/// Who the reports of runs say asked for them, and the items of files that it took them in.
+const FUNCTION: &str = "reconcile";
 
 /// What an invocation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -39,6 +48,8 @@ pub struct Summary {
     pub listed: usize,
     /// Whether the listing came to its end, and begins anew next time.
     pub pass_completed: bool,
+    /// For how many seconds the pass is under way that did not.
+    pub pass_age_seconds: i64,
     /// Files that were taken in.
     pub taken_in: usize,
     /// Markers that were looked at, of all stages.
@@ -71,40 +82,30 @@ pub struct Start {
 pub async fn handler(
     config: &Config,
     clients: &Clients,
-    now: Timestamp,
+    invocation: &Invocation,
 ) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     let mut errors = Vec::new();
 
-    // Boxed, as the futures of many calls to the SDK are too large for a stack.
-    let listing = Box::pin(listing::take_in_unseen(config, clients, now)).await;
-    summary.listed = listing.listed;
-    summary.pass_completed = listing.pass_completed;
-    summary.taken_in = listing.taken_in;
-    errors.extend(listing.error);
-
-    let facts = gather::gather(config, clients, listing.full_pass_started_at, now);
-    match Box::pin(facts).await {
+    // Boxed, as the futures of many calls to the SDK are too large for a stack. What is known to be open
+    // comes first: a listing may take minutes.
+    match Box::pin(gather::gather(config, clients, invocation.now)).await {
         Ok(snapshot) => {
-            let plan = plan(config, &snapshot, now);
-            summary.markers = snapshot.markers.len();
-            apply::apply(config, clients, &plan, &mut summary, &mut errors).await;
+            let plan = plan(config, &snapshot, invocation.now);
+            summary.markers = snapshot.markers_read;
+            Box::pin(apply::apply(
+                config,
+                clients,
+                &plan,
+                &mut summary,
+                &mut errors,
+            ))
+            .await;
         }
         Err(error) => errors.push(error),
     }
-
-    tracing::info!(
-        listed = summary.listed,
-        pass_completed = summary.pass_completed,
-        taken_in = summary.taken_in,
-        markers = summary.markers,
-        markers_dropped = summary.markers_dropped,
-        settled = summary.settled,
-        resent = summary.resent,
-        started = ?summary.started,
-        failures = errors.len(),
-        "reconciled"
-    );
+    Box::pin(list(config, clients, invocation, &mut summary, &mut errors)).await;
+    log(&summary, errors.len());
     match errors.len() {
         0 => Ok(summary),
         1 => Err(errors.pop().unwrap_or_else(|| anyhow!("unknown"))),
@@ -113,4 +114,50 @@ pub async fn handler(
             bail!("{count} things failed: {}", all.join("; "))
         }
     }
+}
+
+/// The listing, and a run for what it took in.
+async fn list(
+    config: &Config,
+    clients: &Clients,
+    invocation: &Invocation,
+    summary: &mut Summary,
+    errors: &mut Vec<anyhow::Error>,
+) {
+    let listing = listing::take_in_unseen(config, clients, invocation).await;
+    summary.listed = listing.listed;
+    summary.pass_completed = listing.pass_completed;
+    summary.taken_in = listing.taken_in;
+    summary.pass_age_seconds = listing
+        .pass_started_at
+        .map_or(0, |at| invocation.now.duration_since(at).as_secs());
+    errors.extend(listing.error);
+    let has_started = summary.started.iter().any(|start| start.stage == 1);
+    if listing.taken_in > 0 && !has_started {
+        match apply::start(config, clients, Stage::Ingest).await {
+            Ok(start) => summary.started.push(start),
+            Err(error) => errors.push(error),
+        }
+    }
+    let seconds = summary.pass_age_seconds;
+    println!(
+        "{}",
+        metric::listing_pass_age(&invocation.function_name, seconds, invocation.now)
+    );
+}
+
+fn log(summary: &Summary, failures: usize) {
+    tracing::info!(
+        listed = summary.listed,
+        pass_completed = summary.pass_completed,
+        pass_age_seconds = summary.pass_age_seconds,
+        taken_in = summary.taken_in,
+        markers = summary.markers,
+        markers_dropped = summary.markers_dropped,
+        settled = summary.settled,
+        resent = summary.resent,
+        started = ?summary.started,
+        failures,
+        "reconciled"
+    );
 }

@@ -1,15 +1,17 @@
 //! Landed versions that no event brought: a window of the bucket's versions an invocation.
 
-use anyhow::Context;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{EncodingType, ObjectVersion};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use pipeline::intake::{decode_key, is_file, take_in};
-use pipeline::ledger::{Cursor, FileItem};
+use pipeline::ledger::{Cursor, FileItem, TakenIn};
 use pipeline::protocol::dataset_of;
 
-use crate::{Clients, Config};
+use crate::{Clients, Config, FUNCTION, Invocation};
 
 /// Files in flight.
 const AT_ONCE: usize = 32;
@@ -23,53 +25,74 @@ pub struct Listing {
     pub taken_in: usize,
     /// Whether the pass came to its end.
     pub pass_completed: bool,
-    /// When the last pass began that went through to its end.
-    pub full_pass_started_at: Option<Timestamp>,
+    /// When the pass began that is under way; none if it came to its end.
+    pub pass_started_at: Option<Timestamp>,
     /// What stopped it before the window's end. The pages before count all the same.
     pub error: Option<anyhow::Error>,
 }
 
-/// Lists the next window and takes in what has no item. The cursor moves past a page only once all of
-/// that page is taken in.
-pub async fn take_in_unseen(config: &Config, clients: &Clients, now: Timestamp) -> Listing {
+/// Lists the next window and takes in what has no item.
+pub async fn take_in_unseen(
+    config: &Config,
+    clients: &Clients,
+    invocation: &Invocation,
+) -> Listing {
     let mut listing = Listing::default();
-    let mut cursor = match clients.ledger.cursor().await {
-        Ok(cursor) => cursor,
-        Err(error) => {
-            listing.error = Some(error);
-            return listing;
-        }
-    };
-    let before = cursor.clone();
-    cursor.pass_started_at.get_or_insert(now);
-    for _ in 0..config.listing_pages {
-        match page(config, clients, &mut cursor, now, &mut listing).await {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                listing.error = Some(error);
-                break;
-            }
-        }
-    }
-    listing.full_pass_started_at = cursor.full_pass_started_at;
-    if cursor != before
-        && let Err(error) = clients.ledger.put_cursor(&cursor).await
-    {
-        listing.error.get_or_insert(error);
-    }
+    listing.error = list(config, clients, invocation, &mut listing).await.err();
     listing
 }
 
-/// One page. Says whether there are more.
-async fn page(
+/// The cursor moves past a page once the page is through, and before the next one is asked for: whatever
+/// ends this, a page at most is listed twice. Whoever finds that somebody else has moved the cursor
+/// leaves the rest to them.
+async fn list(
     config: &Config,
     clients: &Clients,
-    cursor: &mut Cursor,
-    now: Timestamp,
+    invocation: &Invocation,
     listing: &mut Listing,
-) -> anyhow::Result<bool> {
-    let page = clients
+) -> anyhow::Result<()> {
+    let mut cursor = clients.ledger.cursor().await?;
+    cursor.pass_started_at.get_or_insert(invocation.now);
+    listing.pass_started_at = cursor.pass_started_at;
+    for _ in 0..config.listing_pages {
+        if Instant::now() >= invocation.listing_ends {
+            tracing::info!(listed = listing.listed, "the rest is listed next time");
+            break;
+        }
+        let page = list_page(config, clients, &cursor).await?;
+        let files = landed_files(&page, config, invocation.now);
+        let (taken_in, failure) = take_in_missing(clients, &files, invocation).await?;
+        listing.listed += page.versions().len();
+        listing.taken_in += taken_in;
+
+        // One file that the ledger won't have must not hide all that lies behind it: the pass goes on
+        // from the next page, does not count as one without gaps, and the next pass tries again.
+        cursor.has_gaps |= failure.is_some();
+        let next = next_cursor(&page, &cursor)?;
+        if !clients.ledger.put_cursor(&next).await? {
+            tracing::info!(listed = listing.listed, "somebody else goes on listing");
+            break;
+        }
+        cursor = next;
+        cursor.revision += 1;
+        listing.pass_started_at = cursor.pass_started_at;
+        listing.pass_completed = cursor.pass_started_at.is_none();
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if listing.pass_completed {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn list_page(
+    config: &Config,
+    clients: &Clients,
+    cursor: &Cursor,
+) -> anyhow::Result<ListObjectVersionsOutput> {
+    clients
         .s3
         .list_object_versions()
         .bucket(&config.landing_bucket)
@@ -80,55 +103,75 @@ async fn page(
         .set_version_id_marker(cursor.version_id_marker.clone())
         .send()
         .await
-        .context("the landing zone can't be listed")?;
-    let files = landed_files(&page, config, now);
-    let taken_in = take_in_missing(clients, &files, now).await?;
-
-    listing.listed += page.versions().len();
-    listing.taken_in += taken_in;
-    let more = page.is_truncated == Some(true) && page.next_key_marker.is_some();
-    if more {
-        let is_encoded = page.encoding_type == Some(EncodingType::Url);
-        let next = page.next_key_marker.unwrap_or_default();
-        cursor.key_marker = Some(if is_encoded { decode_key(&next)? } else { next });
-        cursor.version_id_marker = page.next_version_id_marker;
-    } else {
-        listing.pass_completed = true;
-        *cursor = Cursor {
-            full_pass_started_at: cursor.pass_started_at,
-            ..Cursor::default()
-        };
-    }
-    Ok(more)
+        .context("the landing zone can't be listed")
 }
 
+/// Where the listing goes on after `page`: behind it, or, at the end of a pass, at the beginning.
+///
+/// # Errors
+/// S3 says that there is more and not where. To take that for the end would be to call files seen that
+/// were not.
+fn next_cursor(page: &ListObjectVersionsOutput, cursor: &Cursor) -> anyhow::Result<Cursor> {
+    if page.is_truncated != Some(true) {
+        return Ok(Cursor {
+            full_pass_started_at: if cursor.has_gaps {
+                cursor.full_pass_started_at
+            } else {
+                cursor.pass_started_at
+            },
+            revision: cursor.revision,
+            ..Cursor::default()
+        });
+    }
+    let next = page
+        .next_key_marker
+        .as_deref()
+        .filter(|next| !next.is_empty())
+        .context("the landing zone's listing goes on, but S3 does not say where")?;
+    let next = Cursor {
+        key_marker: Some(match page.encoding_type {
+            Some(EncodingType::Url) => decode_key(next)?,
+            _ => next.to_owned(),
+        }),
+        version_id_marker: page.next_version_id_marker.clone(),
+        ..cursor.clone()
+    };
+    if (&next.key_marker, &next.version_id_marker)
+        == (&cursor.key_marker, &cursor.version_id_marker)
+    {
+        bail!("the landing zone's listing goes on where it was");
+    }
+    Ok(next)
+}
+
+/// Takes in all files that have no item. Says how many, and why one could not be; the others are.
 async fn take_in_missing(
     clients: &Clients,
     files: &[FileItem],
-    now: Timestamp,
-) -> anyhow::Result<usize> {
+    invocation: &Invocation,
+) -> anyhow::Result<(usize, Option<anyhow::Error>)> {
     let pks: Vec<String> = files.iter().map(FileItem::pk).collect();
     let known = clients.ledger.items(&pks).await?;
-    let missing: Vec<&FileItem> = files
+    let missing = files
         .iter()
         .zip(&pks)
         .filter(|(_, pk)| !known.contains_key(*pk))
-        .map(|(file, _)| file)
-        .collect();
-    stream::iter(&missing)
+        .map(|(file, _)| file);
+    let by = &TakenIn::new(FUNCTION, &invocation.request_id, invocation.now);
+    let answers: Vec<anyhow::Result<()>> = stream::iter(missing)
         .map(async |file| {
-            let is_new = take_in(&clients.ledger, file, now).await?;
-            tracing::warn!(
-                file_id = file.file_id(),
-                is_new,
-                "no event brought this file"
-            );
-            anyhow::Ok(())
+            let file_id = file.file_id();
+            let is_new = take_in(&clients.ledger, file, by)
+                .await
+                .with_context(|| format!("{file_id} can't be taken in"))?;
+            tracing::warn!(file_id, is_new, "no event brought this file");
+            Ok(())
         })
         .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(missing.len())
+        .collect()
+        .await;
+    let taken_in = answers.iter().filter(|answer| answer.is_ok()).count();
+    Ok((taken_in, answers.into_iter().find_map(Result::err)))
 }
 
 /// The files of one page of the listing, without those whose own event may still come. Delete markers

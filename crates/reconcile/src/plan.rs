@@ -1,8 +1,8 @@
 //! What to do, decided from what was read. No clock, no network.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pipeline::glue::GlueRun;
 use pipeline::ledger::{Marker, RunItem};
 use pipeline::protocol::{
@@ -13,6 +13,10 @@ use pipeline::state_change::{GlueState, StateChange};
 
 use crate::{Config, Snapshot};
 
+/// Within what time Glue lists a run that was asked for, for certain. What is known of runs that began
+/// later may not be all; and it is remembered no more often than that.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// What to do, in the order in which it is done.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -22,6 +26,8 @@ pub struct Plan {
     pub resend: Vec<StateChange>,
     /// Markers that stand for nothing.
     pub drop: Vec<Marker>,
+    /// Moments before which every run of the stage needs nothing more.
+    pub settled_before: Vec<(Stage, Timestamp)>,
     /// Stages to start a run of.
     pub start: Vec<Stage>,
 }
@@ -69,6 +75,10 @@ pub fn plan(config: &Config, snapshot: &Snapshot, now: Timestamp) -> Plan {
         .iter()
         .filter(|(_, marker)| stands_for_nothing(config, snapshot, marker, now))
         .map(|(_, marker)| marker.clone())
+        .collect();
+    plan.settled_before = Stage::ALL
+        .into_iter()
+        .filter_map(|stage| Some((stage, settled_before(snapshot, stage, now)?)))
         .collect();
     plan.start = Stage::ALL
         .into_iter()
@@ -120,7 +130,8 @@ fn forgotten(config: &Config, run: &RunItem) -> StateChange {
 
 /// A void run will never be work, and a marker without an item is a crash's left-over once it is old
 /// and the landing zone was searched.
-fn stands_for_nothing(
+#[must_use]
+pub fn stands_for_nothing(
     config: &Config,
     snapshot: &Snapshot,
     marker: &Marker,
@@ -144,33 +155,74 @@ fn stands_for_nothing(
     }
 }
 
+/// The moment before which every run of the stage needs nothing more, if that is worth to be remembered.
+fn settled_before(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+    let mut moment = now.checked_sub(LISTED_WITHIN).ok()?;
+    for (of, run) in &snapshot.runs {
+        let item = snapshot.run_item(*of, &run.run_id);
+        let is_settled = item.is_some_and(|item| item.record().is_settled(*of));
+        if *of == stage && !(is_settled && run.phase() == Phase::Ended) {
+            moment = moment.min(run.started_at?);
+        }
+    }
+    let known = snapshot.settled_before.get(&stage);
+    let is_later = known.is_none_or(|known| moment.duration_since(*known) >= LISTED_WITHIN);
+    is_later.then_some(moment)
+}
+
+/// Which markers can be a reason to start a run of a stage, if what they mark asks for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sought {
+    /// None: the stage has an active run, or its time has not come.
+    Nothing,
+    /// Any.
+    Anything,
+    /// Those that were put since.
+    MarkedAfter(Timestamp),
+    /// Those that were put before.
+    MarkedBefore(Timestamp),
+}
+
+impl Sought {
+    /// Whether this is such a marker.
+    #[must_use]
+    pub fn fits(self, marker: &Marker) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Anything => true,
+            Self::MarkedAfter(moment) => marker.moment().is_some_and(|at| at > moment),
+            Self::MarkedBefore(moment) => marker.moment().is_some_and(|at| at < moment),
+        }
+    }
+}
+
 /// Stage 1 and 3 start when there is open work and no active run. Stage 2 starts when its weekly moment
 /// passed, work was open then, and no run has come since.
-fn needs_run(config: &Config, snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
-    let runs = || {
-        snapshot
-            .runs
-            .iter()
-            .filter(|(of, _)| *of == stage)
-            .map(|(_, run)| run)
-    };
-    if runs().any(|run| run.phase() == Phase::Alive) {
-        return false;
+#[must_use]
+pub fn sought(config: &Config, snapshot: &Snapshot, stage: Stage, now: Timestamp) -> Sought {
+    let runs = || snapshot.runs.iter().filter(|(of, _)| *of == stage);
+    if runs().any(|(_, run)| run.phase() == Phase::Alive) {
+        return Sought::Nothing;
     }
-    let mut asking = asking_markers(snapshot, stage, now);
-    if stage != Stage::Classify {
-        let waits_for = paused_since(config, snapshot, stage, now);
-        return match waits_for {
-            None => asking.next().is_some(),
-            // What was marked since the last run began is work that no run has failed on.
-            Some(began_at) => asking.any(|marker| marker.moment().is_some_and(|at| at > began_at)),
+    if stage == Stage::Classify {
+        let is_since = |due| move |at: Timestamp| at >= due;
+        return match snapshot.due {
+            Some(due) if !runs().any(|(_, run)| run.started_at.is_none_or(is_since(due))) => {
+                Sought::MarkedBefore(due)
+            }
+            _ => Sought::Nothing,
         };
     }
-    let Some(due) = snapshot.due else {
-        return false;
-    };
-    let has_run = runs().any(|run| run.started_at.is_none_or(|started_at| started_at >= due));
-    !has_run && asking.any(|marker| marker.moment().is_some_and(|at| at < due))
+    // What was marked since the last run began is work that no run has failed on.
+    paused_since(config, snapshot, stage, now).map_or(Sought::Anything, Sought::MarkedAfter)
+}
+
+/// Whether a run of a stage is to be started.
+#[must_use]
+pub fn needs_run(config: &Config, snapshot: &Snapshot, stage: Stage, now: Timestamp) -> bool {
+    let sought = sought(config, snapshot, stage, now);
+    sought != Sought::Nothing
+        && asking_markers(snapshot, stage, now).any(|marker| sought.fits(marker))
 }
 
 /// If the stage's last runs committed nothing and their pause is not over: when the last of them began.
@@ -202,10 +254,19 @@ fn asking_markers(
     stage: Stage,
     now: Timestamp,
 ) -> impl Iterator<Item = &Marker> {
-    let unknown: HashSet<&str> = snapshot
+    // By run id: there may be many markers, and many runs.
+    let phases: HashMap<&str, Phase> = snapshot
         .unknown
         .iter()
-        .map(|run| run.run_id.as_str())
+        .map(|run| (run.stage, run.run_id.as_str(), Phase::Unknown))
+        .chain(
+            snapshot
+                .runs
+                .iter()
+                .map(|(of, run)| (*of, run.run_id.as_str(), run.phase())),
+        )
+        .filter(|(of, _, _)| *of == stage)
+        .map(|(_, run_id, phase)| (run_id, phase))
         .collect();
     snapshot
         .markers
@@ -218,11 +279,7 @@ fn asking_markers(
                 .and_then(Item::assigned_to)
                 .and_then(|run_id| snapshot.run_item(stage, run_id));
             let ended = holder.and_then(|holder| {
-                let phase = match snapshot.glue_run(stage, &holder.run_id) {
-                    Some(run) => run.phase(),
-                    None if unknown.contains(holder.run_id.as_str()) => Phase::Unknown,
-                    None => return None,
-                };
+                let phase = *phases.get(holder.run_id.as_str())?;
                 has_ended(phase, holder.started_at, now)
             });
             asks_for_run(

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
-use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryError, QueryOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -29,7 +30,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::ledger::Ledger;
 use pipeline::protocol::{Stage, iso, marker};
-use reconcile::{Clients, Config, Summary, handler, landed_files};
+use reconcile::{Clients, Config, Invocation, Summary, handler, landed_files};
 
 type Attributes = HashMap<String, AttributeValue>;
 
@@ -79,6 +80,9 @@ struct Aws {
     /// Pages of the landing zone.
     pages: Vec<ListObjectVersionsOutput>,
     conditions_fail: bool,
+    cursor_is_moved: bool,
+    /// A put that is noted with this in it fails.
+    put_fails: Option<&'static str>,
     queries_fail: bool,
     events_fail: bool,
     start: Start,
@@ -104,6 +108,13 @@ impl Aws {
     fn with(mut self, attributes: &[(&str, &str)]) -> Self {
         let item = item(attributes);
         self.ledger.insert(text(&item, "pk"), item);
+        self
+    }
+
+    fn with_revision(mut self, revision: u64) -> Self {
+        let cursor = self.ledger.entry("CURSOR#landing".to_owned()).or_default();
+        let revision = AttributeValue::N(revision.to_string());
+        cursor.insert("revision".to_owned(), revision);
         self
     }
 
@@ -174,34 +185,67 @@ impl Aws {
             }
             assert_eq!(request.consistent_read(), Some(true));
             let pk = text(request.expression_attribute_values().unwrap(), ":pk");
-            let found = aws
+            let after = request.exclusive_start_key();
+            let after = after.map(|key| text(key, "sk")).unwrap_or_default();
+            let mut found: Vec<Attributes> = aws
                 .ledger
                 .iter()
-                .filter(|(key, _)| key.starts_with(&format!("{pk} ")));
-            let found = found.map(|(_, item)| item.clone()).collect();
-            MockResponse::Output(QueryOutput::builder().set_items(Some(found)).build())
+                .filter(|(key, _)| key.starts_with(&format!("{pk} ")))
+                .map(|(_, item)| item.clone())
+                .filter(|item| text(item, "sk") > after)
+                .collect();
+            found.sort_by_key(|item| text(item, "sk"));
+            let limit = usize::try_from(request.limit().unwrap()).unwrap();
+            let is_more = found.len() > limit;
+            found.truncate(limit);
+            let last = found.last().filter(|_| is_more).cloned();
+            MockResponse::Output(
+                QueryOutput::builder()
+                    .set_items(Some(found))
+                    .set_last_evaluated_key(last)
+                    .build(),
+            )
         });
         let aws = self.clone();
-        let put = mock!(Client::put_item).then_compute_output(move |request| {
+        let put = mock!(Client::put_item).then_compute_response(move |request| {
             let item = request.item().unwrap();
+            let pk = text(item, "pk");
             let what = match text(item, "pk").split_once('#').unwrap() {
                 ("OPEN", _) => format!("marker {}", text(item, "item")),
-                ("CURSOR", _) => format!(
-                    "cursor at {:?} of {:?}, full {:?}",
-                    text(item, "key_marker"),
-                    text(item, "pass_started_at"),
-                    text(item, "full_pass_started_at"),
-                ),
+                ("CURSOR", _) => {
+                    assert!(request.condition_expression().unwrap().contains("revision"));
+                    format!(
+                        "cursor {} at {:?} of {:?}, full {:?}",
+                        item["revision"].as_n().unwrap(),
+                        text(item, "key_marker"),
+                        text(item, "pass_started_at"),
+                        text(item, "full_pass_started_at"),
+                    )
+                }
                 _ => {
                     assert_eq!(
                         request.condition_expression(),
                         Some("attribute_not_exists(pk)")
                     );
-                    format!("put {} {}", text(item, "pk"), text(item, "reason"))
+                    if pk.starts_with("FILE#") {
+                        assert_eq!(text(item, "taken_in_by"), "reconcile/request-1");
+                        assert_eq!(text(item, "taken_in_at"), iso(now()));
+                    }
+                    format!("put {pk} {}", text(item, "reason"))
                 }
             };
             aws.note(what.trim_end());
-            PutItemOutput::builder().build()
+            if aws.cursor_is_moved && pk.starts_with("CURSOR#") {
+                let error = ConditionalCheckFailedException::builder()
+                    .meta(code("ConditionalCheckFailedException"))
+                    .build();
+                return MockResponse::Error(PutItemError::ConditionalCheckFailedException(error));
+            }
+            if aws.put_fails.is_some_and(|part| what.contains(part)) {
+                let error = InternalServerError::builder().build();
+                return MockResponse::Error(PutItemError::InternalServerError(error));
+            }
+            MockResponse::Output(PutItemOutput::builder().build())
         });
         let aws = self.clone();
         let update = mock!(Client::update_item).then_compute_response(move |request| {
@@ -361,7 +405,15 @@ impl Aws {
     }
 
     async fn handle(&self) -> anyhow::Result<Summary> {
-        handler(&config(), &self.clients(), now()).await
+        handler(&config(), &self.clients(), &invocation()).await
+    }
+
+    /// The requests of one invocation that belong to the listing.
+    fn listing(&self) -> Vec<String> {
+        let requests = self.requests().into_iter();
+        requests
+            .filter(|request| !request.starts_with("update CURSOR#runs"))
+            .collect()
     }
 
     /// The requests of one invocation, without the listing of an empty landing zone.
@@ -370,8 +422,16 @@ impl Aws {
         let effects = self
             .requests()
             .into_iter()
-            .filter(|request| !request.starts_with("list ") && !request.starts_with("cursor "));
+            .filter(|request| !request.starts_with("list ") && !request.starts_with("cursor "))
+            .filter(|request| !request.starts_with("update CURSOR#runs"));
         (summary, effects.collect())
+    }
+}
+
+fn invocation() -> Invocation {
+    Invocation {
+        now: now(),
+        ..Invocation::new("request-1", "reconcile-dev", Duration::from_secs(600))
     }
 }
 
@@ -577,7 +637,8 @@ async fn a_run_older_than_the_lookback_is_found_from_the_marker_that_it_holds() 
 }
 
 #[tokio::test]
-async fn versions_without_an_item_are_taken_in_marker_first_and_the_cursor_moves_last() {
+async fn versions_without_an_item_are_taken_in_marker_first_then_the_cursor_moves_and_in_the_end_a_run_is_started()
+ {
     let aws = Aws {
         pages: vec![
             page(
@@ -594,17 +655,20 @@ async fn versions_without_an_item_are_taken_in_marker_first_and_the_cursor_moves
         (2, 2, true)
     );
     assert_eq!(
-        aws.requests(),
+        aws.listing(),
         [
             "list after \"\" \"\"",
             "marker FILE#landing/tui/legacy/x/a b+c.json#v1",
             "put FILE#landing/tui/legacy/x/a b+c.json#v1",
+            "cursor 1 at \"tui/legacy/x/page 1\" of \"2026-11-23T12:00:00.000Z\", full \"\"",
             "list after \"tui/legacy/x/page 1\" \"v9\"",
             "marker FILE#landing/tui/legacy/x/z.json#v2",
             "put FILE#landing/tui/legacy/x/z.json#v2",
-            "cursor at \"\" of \"\", full \"2026-11-23T12:00:00.000Z\"",
+            "cursor 2 at \"\" of \"\", full \"2026-11-23T12:00:00.000Z\"",
+            "start glue1 for reconcile",
         ]
     );
+    assert_eq!(summary.started[0].run_id.as_deref(), Some("jr_new"));
 }
 
 #[tokio::test]
@@ -628,7 +692,7 @@ async fn a_long_listing_goes_on_where_the_last_window_ended() {
     aws.handle().await.unwrap();
     assert_eq!(
         aws.requests().last().unwrap(),
-        "cursor at \"tui/legacy/page 2\" of \"2026-11-23T12:00:00.000Z\", full \"\""
+        "cursor 2 at \"tui/legacy/page 2\" of \"2026-11-23T12:00:00.000Z\", full \"\""
     );
     let later = Aws {
         requests: Arc::default(),
@@ -641,14 +705,16 @@ async fn a_long_listing_goes_on_where_the_last_window_ended() {
         ("pass_started_at", "2026-11-23T11:00:00.000Z"),
         ("full_pass_started_at", "2026-11-23T10:00:00.000Z"),
     ]);
+    let later = later.with_revision(2);
     let summary = later.handle().await.unwrap();
     assert!(summary.pass_completed);
     assert_eq!(
-        later.requests(),
+        later.listing(),
         [
             "list after \"tui/legacy/page 2\" \"v9\"",
+            "cursor 3 at \"tui/legacy/page 3\" of \"2026-11-23T11:00:00.000Z\", full \"2026-11-23T10:00:00.000Z\"",
             "list after \"tui/legacy/page 3\" \"v9\"",
-            "cursor at \"\" of \"\", full \"2026-11-23T11:00:00.000Z\"",
+            "cursor 4 at \"\" of \"\", full \"2026-11-23T11:00:00.000Z\"",
         ]
     );
 }
@@ -766,9 +832,10 @@ async fn one_part_that_fails_does_not_stop_the_others_but_fails_the_invocation()
         requests.contains(&"put FILE#landing/tui/legacy/x/a.json#v1".to_owned()),
         "{requests:?}"
     );
-    assert!(
-        requests.iter().all(|request| !request.starts_with("start")),
-        "{requests:?}"
+    assert_eq!(
+        requests.last().unwrap(),
+        "start glue1 for reconcile",
+        "what was taken in is known to be open whatever the markers say"
     );
 }
 
@@ -799,4 +866,186 @@ async fn the_missed_weekly_run_is_started_once_its_moment_is_half_an_hour_past()
         [""; 0],
         "it came and failed, and that was told"
     );
+}
+
+/// Two pages, with a file that has no item on each.
+fn two_pages() -> Aws {
+    Aws {
+        pages: vec![
+            page(
+                vec![version("tui/legacy/x/a.json", "v1", 3, 60)],
+                Some("tui/legacy/x/page 1"),
+            ),
+            page(vec![version("tui/legacy/x/z.json", "v1", 3, 60)], None),
+        ],
+        ..Aws::default()
+    }
+}
+
+#[tokio::test]
+async fn whoever_finds_the_cursor_moved_leaves_the_listing_to_who_moved_it() {
+    let aws = Aws {
+        cursor_is_moved: true,
+        ..two_pages()
+    };
+    let summary = aws.handle().await.unwrap();
+    assert_eq!(
+        (summary.listed, summary.taken_in, summary.pass_completed),
+        (1, 1, false)
+    );
+    let lists = aws.requests();
+    let lists = lists.iter().filter(|request| request.starts_with("list "));
+    assert_eq!(lists.count(), 1);
+}
+
+#[tokio::test]
+async fn no_page_is_begun_when_the_time_is_over_and_all_else_is_done() {
+    let aws = two_pages().open_file("a.json");
+    let late = Invocation {
+        listing_ends: Instant::now(),
+        ..invocation()
+    };
+    let summary = handler(&config(), &aws.clients(), &late).await.unwrap();
+    assert_eq!((summary.listed, summary.pass_completed), (0, false));
+    assert_eq!(aws.listing(), ["start glue1 for reconcile"]);
+}
+
+#[tokio::test]
+async fn a_file_that_can_not_be_taken_in_holds_up_neither_its_page_nor_the_pages_behind() {
+    let mut aws = Aws {
+        put_fails: Some("put FILE#landing/tui/legacy/x/a.json"),
+        ..two_pages()
+    };
+    let neighbour = version("tui/legacy/x/b.json", "v1", 3, 60);
+    aws.pages[0].versions.as_mut().unwrap().push(neighbour);
+    let error = format!("{:#}", aws.handle().await.unwrap_err());
+    assert!(error.contains("tui/legacy/x/a.json#v1"), "{error}");
+    let requests = aws.listing();
+    let put = "put FILE#landing/tui/legacy/x/b.json#v1".to_owned();
+    assert!(requests.contains(&put), "{requests:?}");
+    assert_eq!(
+        requests[requests.len() - 2..],
+        [
+            "cursor 1 at \"tui/legacy/x/page 1\" of \"2026-11-23T12:00:00.000Z\", full \"\"",
+            "start glue1 for reconcile",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_pass_that_left_something_out_does_not_count_as_a_full_one() {
+    let mut aws = Aws::default()
+        .with(&[
+            ("pk", "CURSOR#landing"),
+            ("pass_started_at", "2026-11-23T11:00:00.000Z"),
+            ("full_pass_started_at", "2026-11-23T09:00:00.000Z"),
+        ])
+        .with_revision(7);
+    let cursor = aws.ledger.get_mut("CURSOR#landing").unwrap();
+    cursor.insert("has_gaps".to_owned(), AttributeValue::Bool(true));
+    let summary = aws.handle().await.unwrap();
+    assert!(summary.pass_completed);
+    assert_eq!(
+        aws.listing().last().unwrap(),
+        "cursor 8 at \"\" of \"\", full \"2026-11-23T09:00:00.000Z\""
+    );
+}
+
+#[tokio::test]
+async fn a_listing_that_goes_on_without_saying_where_is_an_error_and_not_the_end() {
+    for next in [None, Some("")] {
+        let mut aws = two_pages();
+        aws.pages[0].next_key_marker = next.map(str::to_owned);
+        let error = format!("{:#}", aws.handle().await.unwrap_err());
+        assert!(error.contains("does not say where"), "{error}");
+        let requests = aws.requests();
+        let moved = requests.iter().any(|request| request.starts_with("cursor"));
+        assert!(!moved, "{requests:?}");
+    }
+    let mut aws = two_pages().with(&[
+        ("pk", "CURSOR#landing"),
+        ("key_marker", "tui/legacy/0"),
+        ("version_id_marker", "v9"),
+    ]);
+    aws.pages[0].next_key_marker = Some("tui/legacy/0".to_owned());
+    let error = format!("{:#}", aws.handle().await.unwrap_err());
+    assert!(error.contains("goes on where it was"), "{error}");
+}
+
+#[tokio::test]
+async fn the_age_of_a_pass_is_told() {
+    let age = async |aws: Aws| aws.handle().await.unwrap().pass_age_seconds;
+    let mut endless = two_pages().with(&[
+        ("pk", "CURSOR#landing"),
+        ("pass_started_at", "2026-11-22T11:00:00.000Z"),
+    ]);
+    endless.pages[1] = page(vec![], Some("tui/legacy/page 0"));
+    assert_eq!(age(endless).await, 25 * 60 * 60);
+    assert_eq!(age(two_pages()).await, 0, "it came to its end");
+}
+
+#[tokio::test]
+async fn an_untold_run_is_found_however_long_ago_it_ended_and_all_before_it_is_remembered_as_settled()
+ {
+    let days = |days: i64| days * 24 * 60;
+    let aws = Aws::default()
+        .glue("glue3", "jr_new", JobRunState::Succeeded, 60)
+        .with(&[
+            ("pk", "RUN#3#jr_new"),
+            ("state", "COMMITTED"),
+            ("told_at", "2026-11-23T11:30:00.000Z"),
+        ])
+        .glue("glue3", "jr_untold", JobRunState::Failed, days(20))
+        .with(&[("pk", "RUN#3#jr_untold"), ("state", "VOID")])
+        .glue("glue3", "jr_old", JobRunState::Failed, days(40));
+    let event = "event from tui-etl.reconcile: glue3 jr_untold FAILED".to_owned();
+    let known = |minutes| {
+        let mut aws = aws.clone();
+        aws.requests = Arc::default();
+        aws.with(&[
+            ("pk", "CURSOR#runs#3"),
+            ("settled_before", &iso(ago(minutes))),
+        ])
+    };
+    let since_then = known(days(30));
+    assert_eq!(
+        since_then.effects().await.1,
+        std::slice::from_ref(&event),
+        "the look-back of two days is no limit"
+    );
+    let requests = since_then.requests();
+    let moved = "update CURSOR#runs#3: SET settled_before = :at if \
+                 attribute_not_exists(settled_before) OR settled_before < :at";
+    assert!(requests.contains(&moved.to_owned()), "{requests:?}");
+    assert_eq!(known(days(10)).effects().await.1, [""; 0]);
+    // Without a memory, as far back as Glue's goes.
+    let (_, effects) = aws.effects().await;
+    assert_eq!(effects.len(), 3, "{effects:?}");
+    assert_eq!(effects[1], event);
+}
+
+#[tokio::test]
+async fn open_work_behind_thousands_of_markers_that_lead_to_nothing_is_found() {
+    let nothing = |aws: Aws, n: usize| {
+        let pk = format!("FILE#landing/tui/legacy/x/{n}.json#v1");
+        aws.marked(Stage::Ingest, &pk, ago(60))
+    };
+    let aws = (0..6_000).fold(Aws::default(), nothing);
+    assert_eq!(aws.effects().await.1, [""; 0]);
+    // The one whose marker is the last of its shard.
+    let last = (0..6_000)
+        .map(|n| format!("FILE#landing/tui/legacy/x/{n}.json#v1"))
+        .max_by_key(|pk| marker(Stage::Ingest, pk).sk)
+        .unwrap();
+    let name = last
+        .strip_prefix("FILE#landing/tui/legacy/")
+        .and_then(|name| name.strip_suffix("#v1"))
+        .unwrap();
+    let aws = Aws {
+        requests: Arc::default(),
+        ..aws.open_file(name)
+    };
+    let (summary, effects) = aws.effects().await;
+    assert_eq!(effects, ["start glue1 for reconcile"]);
+    assert_eq!(summary.markers, 6_000);
 }

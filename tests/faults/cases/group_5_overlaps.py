@@ -1,4 +1,8 @@
-"""Runs that overlap at the worst moment: one is held between two of its steps while another does the work."""
+"""Runs that overlap at the worst moment: one is held between two of its steps while another does the work.
+
+Their datasets have no key: where two runs hold a keyed record, the books of Glue 3 don't balance, and so a protection
+that is off would show as a standstill instead of as a record that is there twice.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,10 @@ def same_moment(lab: Lab) -> None:
 @case(5, "a run commits after it was called dead and its work was done by another", seed=512, quick=True)
 def late_commit(lab: Lab) -> None:
     """Its commit is refused, and what it wrote is never read."""
-    zombie = zombie_before_commit(lab)
-    heir_does_the_work(lab, zombie)
+    gate, zombie = zombie_before_commit(lab)
+    lab.all_ingested()
+    lab.edge.release(gate)
+    lab.over(zombie)
 
 
 @case(5, "a run commits late, and nobody but its heir could give it up", seed=513, quick=True)
@@ -31,28 +37,45 @@ def undeclared(lab: Lab) -> None:
     for function in ("success-fail-event", "reconcile"):
         role = lab.outputs["roles"][function]
         lab.edge.inject(
-            "error", role=role, action="dynamodb:UpdateItem", status=500, code="InternalServerError", times=None
+            "error", role=role, action="dynamodb:UpdateItem", status=400, code="InternalFailure", times=None
         )
-    zombie = zombie_before_commit(lab)
-    heir_does_the_work(lab, zombie)
+    gate, zombie = zombie_before_commit(lab)
+    lab.start_if_room(1)
+    lab.committed(1)
+    lab.edge.release(gate)
+    lab.over(zombie)
 
 
 def zombie_before_commit(lab: Lab) -> tuple[str, str]:
     """A Glue 1 run that has written everything, is about to commit, and has failed as far as Glue knows."""
     gate = lab.hold("ingest", "dynamodb:UpdateItem", body=COMMIT)
-    lab.order(1, "zombie")
     lab.land_some(files=2)
-    lab.land_some(files=1, dataset="d_keyed")
+    return gate, dead_while_held(lab, 1, gate)
+
+
+def dead_while_held(lab: Lab, stage: int, gate: str) -> str:
+    """Waits until a run of this case is held, and has Glue call it dead."""
     lab.held(gate)
-    return gate, lab.runs(1, "FAILED")[0]
+    [run_id] = lab.wait("one running run, which is held", lambda: only(lab.runs(stage, "RUNNING")))
+    lab.give_up(run_id)
+    lab.reach(stage, "FAILED", run_id=run_id)
+    return run_id
 
 
-def heir_does_the_work(lab: Lab, zombie: tuple[str, str]) -> None:
-    gate, run_id = zombie
-    lab.start_if_room(1)
-    lab.committed(1)
+def only(runs: list[str]) -> list[str]:
+    return runs if len(runs) == 1 else []
+
+
+@case(5, "a Glue 2 run commits after it was called dead and its work was done by another", seed=516)
+def late_classify(lab: Lab) -> None:
+    lab.land_some(files=2)
+    lab.all_ingested()
+    gate = lab.hold("classify", "dynamodb:UpdateItem", body=COMMIT)
+    lab.friday()
+    zombie = dead_while_held(lab, 2, gate)
+    lab.rest()
     lab.edge.release(gate)
-    lab.over(run_id)
+    lab.over(zombie)
 
 
 @case(5, "a run writes to a table that another has changed since it was read", seed=514, quick=True)
@@ -61,10 +84,8 @@ def late_table(lab: Lab) -> None:
     lab.land_some(files=2)
     lab.all_ingested()
     gate = lab.hold("conform", "s3:PutObject", resource=f"*{lab.bucket('conformed')}/*{lab.prefix}*")
-    lab.order(3, "zombie")
     lab.friday()
-    lab.held(gate)
-    [zombie] = lab.runs(3, "FAILED")
+    zombie = dead_while_held(lab, 3, gate)
     lab.land_some(files=2)
     lab.rest()
     lab.edge.release(gate)

@@ -1,4 +1,4 @@
-//! Files, many items at once, and the listing's cursor.
+//! Files, and many items at once.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,17 +8,15 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::items::{moment, string};
-use super::{Attributes, Cursor, FileItem, Ledger, LedgerItem, text};
-use crate::protocol::{ITEM, file_pk, iso};
+use super::{Attributes, FileItem, Ledger, LedgerItem, TakenIn, text};
+use crate::protocol::{ITEM, file_pk};
 
 /// DynamoDB's limit for one BatchGetItem.
 const KEYS_A_BATCH: usize = 100;
 /// Batches in flight.
-const BATCHES_AT_ONCE: usize = 4;
+const BATCHES_AT_ONCE: usize = 10;
 /// How often what a throttled batch left out is asked for again.
 const ATTEMPTS: u32 = 6;
-const CURSOR_PK: &str = "CURSOR#landing";
 
 impl Ledger {
     /// A file's item.
@@ -30,12 +28,14 @@ impl Ledger {
         item.as_ref().map(FileItem::from_attributes).transpose()
     }
 
-    /// Puts a file's item. Condition: there is none with its key. `false`: there is, and it stays.
+    /// Puts a file's item, with who took it in. Condition: there is none with its key. `false`: there is,
+    /// and it stays.
     ///
     /// # Errors
     /// The ledger can't be written.
-    pub async fn put_file(&self, file: &FileItem) -> anyhow::Result<bool> {
-        self.put_if_absent(file.to_attributes(), &file.pk()).await
+    pub async fn put_file(&self, file: &FileItem, taken_in: &TakenIn) -> anyhow::Result<bool> {
+        self.put_if_absent(file.to_attributes(taken_in), &file.pk())
+            .await
     }
 
     /// The items with these partition keys (files and runs), by partition key; those that are not there
@@ -92,49 +92,5 @@ impl Ledger {
             bail!("the ledger left keys unread after {ATTEMPTS} attempts");
         }
         Ok(found)
-    }
-
-    /// How far the listing of the landing zone has come.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub async fn cursor(&self) -> anyhow::Result<Cursor> {
-        let item = self.get(CURSOR_PK, ITEM).await?.unwrap_or_default();
-        Ok(Cursor {
-            key_marker: string(&item, "key_marker"),
-            version_id_marker: string(&item, "version_id_marker"),
-            pass_started_at: moment(&item, "pass_started_at")?,
-            full_pass_started_at: moment(&item, "full_pass_started_at")?,
-        })
-    }
-
-    /// Remembers how far the listing has come. No condition: whoever writes last has been through all
-    /// that lies before its place in the pass that it names, so a race only lists some pages twice.
-    ///
-    /// # Errors
-    /// The ledger can't be written.
-    pub async fn put_cursor(&self, cursor: &Cursor) -> anyhow::Result<()> {
-        let attributes = [
-            ("key_marker", cursor.key_marker.clone()),
-            ("version_id_marker", cursor.version_id_marker.clone()),
-            ("pass_started_at", cursor.pass_started_at.map(iso)),
-            ("full_pass_started_at", cursor.full_pass_started_at.map(iso)),
-        ];
-        let mut request = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item("pk", text(CURSOR_PK))
-            .item("sk", text(ITEM));
-        for (name, value) in attributes {
-            if let Some(value) = value {
-                request = request.item(name, text(value));
-            }
-        }
-        request
-            .send()
-            .await
-            .context("the listing's cursor can't be put into the ledger")?;
-        Ok(())
     }
 }

@@ -35,6 +35,25 @@ pub struct FileItem {
     pub assigned_to: Option<String>,
 }
 
+/// Who took a file in, and when. Its item keeps that, so that a file's way can be followed from its
+/// beginning, into the log of the invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenIn {
+    /// `<function>/<request id>`.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl TakenIn {
+    /// By this invocation of this function.
+    #[must_use]
+    pub fn new(function: &str, request_id: &str, at: Timestamp) -> Self {
+        let by = format!("{function}/{request_id}");
+        Self { by, at }
+    }
+}
+
 impl FileItem {
     /// Its identity.
     #[must_use]
@@ -48,7 +67,7 @@ impl FileItem {
         file_pk(&self.file_id())
     }
 
-    pub(super) fn to_attributes(&self) -> Attributes {
+    pub(super) fn to_attributes(&self, taken_in: &TakenIn) -> Attributes {
         let file_id = self.file_id();
         let mut item = HashMap::from([
             ("pk".to_owned(), text(file_pk(&file_id))),
@@ -60,6 +79,8 @@ impl FileItem {
             ("etag".to_owned(), text(&self.etag)),
             ("size".to_owned(), AttributeValue::N(self.size.to_string())),
             ("landed_at".to_owned(), text(iso(self.landed_at))),
+            ("taken_in_by".to_owned(), text(&taken_in.by)),
+            ("taken_in_at".to_owned(), text(iso(taken_in.at))),
         ]);
         let optional = [
             ("sequencer", &self.sequencer),
@@ -275,8 +296,21 @@ pub struct Cursor {
     pub version_id_marker: Option<String>,
     /// When this pass began.
     pub pass_started_at: Option<Timestamp>,
-    /// When the last pass began that went through to the end.
+    /// Something in this pass could not be taken in and was left to the next one.
+    pub has_gaps: bool,
+    /// When the last pass began that went through to the end without a gap.
     pub full_pass_started_at: Option<Timestamp>,
+    /// How often the cursor was put: who puts the next one must have read this one.
+    pub revision: u64,
+}
+
+/// Where the reading of a stage's markers goes on in one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkerPlace {
+    /// Partition key of the shard.
+    pub pk: String,
+    /// Sort key of the last marker that was read; none at the beginning.
+    pub after: Option<String>,
 }
 
 pub(super) fn string(item: &Attributes, name: &str) -> Option<String> {
@@ -300,7 +334,7 @@ pub(super) fn moment(item: &Attributes, name: &str) -> anyhow::Result<Option<Tim
         .transpose()
 }
 
-fn number(value: Option<&AttributeValue>) -> Option<u64> {
+pub(super) fn number(value: Option<&AttributeValue>) -> Option<u64> {
     match value {
         Some(AttributeValue::N(digits)) => digits.parse().ok(),
         _ => None,

@@ -1,12 +1,18 @@
 //! Markers: hints of what may be open.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Attributes, Ledger, Marker, text, unless_refused};
+use super::items::string;
+use super::{Attributes, Ledger, Marker, MarkerPlace, text, unless_refused};
 use crate::protocol::{SHARDS, Stage, iso, marker, open_pk};
+
+/// Markers that are read of a shard at a time.
+const MARKERS_A_PAGE: i32 = 250;
 
 impl Ledger {
     /// Puts the marker of an item, before the item itself. No condition: a marker is a hint, and a
@@ -34,37 +40,66 @@ impl Ledger {
         Ok(())
     }
 
-    /// The markers of a stage, at most a page (1 MB, thousands of markers) of each shard: enough to
-    /// decide on, and what lies behind comes into sight when these are gone.
+    /// Where the reading of a stage's markers begins: every shard, at its beginning.
+    #[must_use]
+    pub fn marker_places(stage: Stage) -> Vec<MarkerPlace> {
+        let place = |shard| MarkerPlace {
+            pk: open_pk(stage, shard),
+            after: None,
+        };
+        SHARDS.map(place).to_vec()
+    }
+
+    /// The next markers of each place, some thousands in all. `places` moves on, and a shard that is
+    /// through is no longer in it: none left, no markers left.
     ///
     /// # Errors
     /// The ledger can't be read.
-    pub async fn markers(&self, stage: Stage) -> anyhow::Result<Vec<Marker>> {
+    pub async fn next_markers(&self, places: &mut Vec<MarkerPlace>) -> anyhow::Result<Vec<Marker>> {
         // Boxed: sixteen futures of the SDK side by side would take half a megabyte of stack.
-        let shards = SHARDS.map(|shard| self.shard(open_pk(stage, shard)).boxed());
-        let pages: Vec<Vec<Attributes>> = stream::iter(shards)
+        let shards: Vec<_> = std::mem::take(places)
+            .into_iter()
+            .map(|place| self.marker_page(place).boxed())
+            .collect();
+        let pages: Vec<(Vec<Attributes>, Option<MarkerPlace>)> = stream::iter(shards)
             .buffer_unordered(SHARDS.len())
             .try_collect()
             .await?;
-        pages
-            .iter()
-            .flatten()
-            .map(Marker::from_attributes)
-            .collect()
+        let mut markers = Vec::new();
+        for (page, next) in pages {
+            places.extend(next);
+            for item in &page {
+                markers.push(Marker::from_attributes(item)?);
+            }
+        }
+        Ok(markers)
     }
 
-    async fn shard(&self, pk: String) -> anyhow::Result<Vec<Attributes>> {
+    async fn marker_page(
+        &self,
+        place: MarkerPlace,
+    ) -> anyhow::Result<(Vec<Attributes>, Option<MarkerPlace>)> {
+        let MarkerPlace { pk, after } = place;
+        let start =
+            after.map(|sk| [("pk", &pk), ("sk", &sk)].map(|(k, v)| (k.to_owned(), text(v))));
         let output = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(&pk))
+            .set_exclusive_start_key(start.map(HashMap::from))
+            .limit(MARKERS_A_PAGE)
             .consistent_read(true)
             .send()
             .await
             .with_context(|| format!("{pk} can't be read from the ledger"))?;
-        Ok(output.items.unwrap_or_default())
+        let last = output.last_evaluated_key.unwrap_or_default();
+        let next = string(&last, "sk").map(|sk| MarkerPlace {
+            pk,
+            after: Some(sk),
+        });
+        Ok((output.items.unwrap_or_default(), next))
     }
 
     /// Drops a marker. Condition: it is still the one that was read (same time stamp), so a marker that

@@ -380,6 +380,26 @@ fn only_a_committed_stage_2_run_that_is_told_and_not_cleaned_is_sent_again_as_su
 }
 
 #[test]
+fn a_run_is_settled_once_it_is_over_and_told_and_in_stage_2_cleaned_up_after() {
+    for stage in Stage::ALL {
+        for state in [RunState::Started, RunState::Committed, RunState::Void] {
+            for (told, cleaned) in [(false, false), (false, true), (true, false), (true, true)] {
+                let record = RunRecord {
+                    told,
+                    cleaned,
+                    ..record(state)
+                };
+                let to_clean = (stage, state) == (Stage::Classify, RunState::Committed) && !cleaned;
+                let expected = state != RunState::Started && told && !to_clean;
+                assert_eq!(record.is_settled(stage), expected, "{stage} {record:?}");
+                let needs = upkeep_of_ended(stage, Some(&record), None, now(), &patience());
+                assert_eq!(needs == Upkeep::default(), expected, "{stage} {record:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn runs_that_commit_nothing_come_ever_more_slowly_but_the_second_at_once() {
     let minutes: Vec<i64> = (0..8)
         .map(|runs| patience().pause_after(runs).as_mins())

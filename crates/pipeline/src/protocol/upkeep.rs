@@ -48,6 +48,19 @@ pub struct RunRecord {
     pub cleaned: bool,
 }
 
+impl RunRecord {
+    /// Whether a run of `stage` needs nothing more: it is over, told, and (stage 2) cleaned up after. Once
+    /// that is so it stays so.
+    #[must_use]
+    pub fn is_settled(&self, stage: Stage) -> bool {
+        self.state != RunState::Started && self.told && !self.is_to_clean(stage)
+    }
+
+    fn is_to_clean(&self, stage: Stage) -> bool {
+        stage == Stage::Classify && self.state == RunState::Committed && !self.cleaned
+    }
+}
+
 /// What to write about a run that is over and does not say so itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settle {
@@ -101,14 +114,12 @@ pub fn upkeep_of_ended(
         };
     };
     let settle = (record.state == RunState::Started).then_some(Settle::Void);
-    let to_clean =
-        stage == Stage::Classify && record.state == RunState::Committed && !record.cleaned;
     let resend = match (quiet, record.told) {
         (false, _) => None,
         (true, false) => {
             (!is_leased(record.telling_at, now, patience)).then_some(Resend::AsItEnded)
         }
-        (true, true) => to_clean.then_some(Resend::AsSucceeded),
+        (true, true) => record.is_to_clean(stage).then_some(Resend::AsSucceeded),
     };
     Upkeep { settle, resend }
 }

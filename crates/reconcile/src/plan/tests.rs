@@ -143,6 +143,9 @@ impl Facts {
     }
 
     fn plan(mut self) -> Plan {
+        for stage in Stage::ALL {
+            self.0.settled_before.entry(stage).or_insert_with(now);
+        }
         self.0.due = config()
             .classify_schedule
             .last_due(now(), &config().patience);
@@ -433,4 +436,82 @@ fn the_weekly_run_is_given_half_an_hour() {
         };
         assert_eq!(plan(&config(), &snapshot, at).start.len(), expected, "{at}");
     }
+}
+
+#[test]
+fn all_is_settled_before_the_oldest_run_that_still_needs_something() {
+    let known = |facts: Facts, known: Option<i64>| {
+        let mut snapshot = facts.0;
+        for stage in Stage::ALL {
+            snapshot.settled_before.insert(stage, now());
+        }
+        match known {
+            Some(minutes) => snapshot
+                .settled_before
+                .insert(Stage::Classify, ago(minutes)),
+            None => snapshot.settled_before.remove(&Stage::Classify),
+        };
+        plan(&config(), &snapshot, now()).settled_before
+    };
+    let runs = |oldest: RunItem, state| {
+        Facts::default()
+            .run(settled(Stage::Classify, "young"))
+            .glue(Stage::Classify, glue_run("young", "SUCCEEDED", 100))
+            .run(oldest)
+            .glue(Stage::Classify, glue_run("old", state, 9 * DAY))
+            .run(run_item(Stage::Ingest, "other", RunState::Void))
+            .glue(Stage::Ingest, glue_run("other", "FAILED", 20 * DAY))
+    };
+    let at = |minutes| vec![(Stage::Classify, ago(minutes))];
+    let settled_run = || settled(Stage::Classify, "old");
+    assert_eq!(known(runs(settled_run(), "FAILED"), None), at(60));
+    assert_eq!(known(runs(settled_run(), "FAILED"), Some(120)), at(60));
+    assert_eq!(
+        known(runs(settled_run(), "FAILED"), Some(119)),
+        [],
+        "seldom"
+    );
+    let oldest = at(9 * DAY + 10);
+    assert_eq!(known(runs(settled_run(), "RUNNING"), None), oldest);
+    for unsettled in [
+        RunItem {
+            told_at: None,
+            ..settled_run()
+        },
+        RunItem {
+            cleaned_at: None,
+            ..settled_run()
+        },
+        RunItem {
+            state: RunState::Started,
+            ..settled_run()
+        },
+    ] {
+        assert_eq!(known(runs(unsettled.clone(), "FAILED"), None), oldest);
+        assert_eq!(known(runs(unsettled, "FAILED"), Some(8 * DAY)), []);
+    }
+    let unheard_of = Facts::default().glue(Stage::Classify, glue_run("r", "ERROR", 2 * DAY));
+    assert_eq!(known(unheard_of, None), at(2 * DAY + 10));
+}
+
+#[test]
+fn what_is_sought_among_the_markers_is_known_before_any_is_read() {
+    let sought = |stage, snapshot: &Snapshot| sought(&config(), snapshot, stage, now());
+    let mut none = Snapshot::default();
+    assert_eq!(sought(Stage::Ingest, &none), Sought::Anything);
+    assert_eq!(sought(Stage::Classify, &none), Sought::Nothing);
+    none.due = Some(ago(60));
+    assert_eq!(
+        sought(Stage::Classify, &none),
+        Sought::MarkedBefore(ago(60))
+    );
+    let active = Facts::default().glue(Stage::Conform, glue_run("r", "RUNNING", 0));
+    assert_eq!(sought(Stage::Conform, &active.0), Sought::Nothing);
+    let barren = Facts::default()
+        .glue(Stage::Conform, glue_run("r1", "FAILED", 30))
+        .glue(Stage::Conform, glue_run("r2", "FAILED", 1));
+    assert_eq!(
+        sought(Stage::Conform, &barren.0),
+        Sought::MarkedAfter(ago(11))
+    );
 }
