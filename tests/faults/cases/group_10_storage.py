@@ -67,7 +67,7 @@ def lost_commits(lab: Lab) -> None:
     assert "VOID" not in states, "a run that has committed took itself for dead"
 
 
-@case(10, "conditional writes are refused once", seed=1003, quick=True)
+@case(10, "conditional writes are refused once", seed=1003)
 def refused(lab: Lab) -> None:
     """Whoever is refused has to take it that another was there; what nobody did is found by reconcile."""
     rule = {"status": 400, "code": "ConditionalCheckFailedException", "body": '"ConditionExpression"'}
@@ -132,7 +132,7 @@ def spell(skew: timedelta) -> str:
     return (datetime.now(UTC) + skew).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@case(10, "markers whose clock is an hour or a day off", seed=1009, quick=True)
+@case(10, "markers whose clock is an hour or a day off", seed=1009)
 def marker_times(lab: Lab) -> None:
     """One of an item that is open brings a run whatever it says; one of no item brings none, and is no obstacle."""
     lab.order(1, "refuse", times=12)

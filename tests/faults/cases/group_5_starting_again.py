@@ -16,7 +16,7 @@ def work(lab: Lab) -> None:
     lab.land_some(files=2, dataset="d_keyed")
 
 
-@case(5, "any job started by anyone at any moment while work goes on", seed=521, quick=True)
+@case(5, "any job started by anyone at any moment while work goes on", seed=521)
 def at_any_moment(lab: Lab) -> None:
     """Too early, while its turn is another's, twice, in vain: whoever finds something does it, once."""
     for _ in range(3):

@@ -69,7 +69,7 @@ def single_keys(lab: Lab) -> None:
     assert tickets(lab, run_id) == [], "what a retry mends is no incident"
 
 
-@case(8, "S3 denies the deletion of single keys", seed=805, quick=True)
+@case(8, "S3 denies the deletion of single keys", seed=805)
 def denied(lab: Lab) -> None:
     """The others go. There is one ticket, which names the key; once S3 no longer denies it, the clean-up ends."""
     gate = inject(lab, "keys", "s3:DeleteObject", every=4, code="AccessDenied", times=None)

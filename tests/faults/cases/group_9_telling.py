@@ -97,7 +97,7 @@ def three_at_once(lab: Lab) -> None:
     assert len(incidents(lab, run_id)) == 1, "one run, one incident"
 
 
-@case(9, "SNS is throttled when a mail is due", seed=907, quick=True)
+@case(9, "SNS is throttled when a mail is due", seed=907)
 def throttled_mail(lab: Lab) -> None:
     """Through all retries of the SDK and of Lambda; reconcile finds the run that nobody was told of."""
     publish = throttle(lab)
