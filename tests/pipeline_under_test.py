@@ -54,9 +54,9 @@ class Watched(Pipeline):
         """Makes the next run of a job go wrong; see local/README.md."""
         self._post(f"{self.instance.endpoint}/_local/glue/next", {"job": self.job(stage), "behaviour": behaviour})
 
-    def service_desk(self, mode: str) -> None:
-        """Switches the incident receiver: ok, down, slow, 401, 429 or html."""
-        self._post(f"{self.instance.incident_url}/_control", {"mode": mode})
+    def service_desk(self, mode: str, **settings: Any) -> None:
+        """Switches the incident receiver: ok, down, slow (`seconds`), 401, 429 or html; or its `password`."""
+        self._post(f"{self.instance.incident_url}/_control", {"mode": mode, **settings})
 
     @staticmethod
     def _post(url: str, body: dict[str, Any]) -> None:

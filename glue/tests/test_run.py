@@ -347,6 +347,21 @@ def test_an_item_this_run_holds_already_is_kept(world: World) -> None:
     assert world.commit_as("jr_1") == {pk}
 
 
+def test_an_item_whose_taking_was_not_answered_is_held(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pks = set(world.land("1.json", "2.json"))
+    context = world.context("jr_1")
+    assign = context.ledger.assign
+
+    def lose_the_answer(*given: Any) -> bool:
+        assert assign(*given)
+        return assign(*given)  # what an SDK does that got no answer
+
+    monkeypatch.setattr(context.ledger, "assign", lose_the_answer)
+    seen: list[Work] = []
+    run.execute(context, keep(seen))
+    assert {work.pk for work in seen} == pks
+
+
 def test_two_runs_at_once_never_hold_one_item(world: World) -> None:
     pks = set(world.land(*(f"{number}.json" for number in range(40))))
     world.glue.states |= {"jr_1": "RUNNING", "jr_2": "RUNNING"}

@@ -39,8 +39,8 @@ def asking(snapshot: Snapshot) -> set[str]:
 
 
 def waits_for_friday(snapshot: Snapshot) -> bool:
-    """Whether a committed Glue 1 run waits, or one that is done has a marker still (as a Glue 2 run leaves it that dies
-    after its commit), and no Glue run is active that might change that."""
+    """Whether a committed Glue 1 run waits, or still has its marker (because the Glue 2 run that holds it committed
+    without it, or died before it dropped the marker), and no Glue run is active that might change that."""
     downstream, marked = snapshot.run_ids(2), asking(snapshot)
     waiting = any(
         run.get("assigned_to") not in downstream or f"RUN#1#{run['run_id']}" in marked

@@ -14,6 +14,8 @@
 //! **Failure**: throttled keys are tried again with growing pauses. Keys that can't be deleted, and
 //! ingest runs that had to be left alone, do not keep the others; in the end they fail the invocation
 //! with their number and the first of them, and `cleaned_at` stays open, so that `reconcile` comes back.
+//! Why it failed is kept with the run (`cleaning_error`): if it is not over when `reconcile` comes back,
+//! `success-fail-event` raises a ticket about it.
 //!
 //! **Idempotency**: deleting what is gone succeeds, so a doubled, late or cut-off run of this function
 //! ends in the same state. The bucket is versioned: what was deleted can be had back for some days.
@@ -35,6 +37,9 @@ use serde_json::Value;
 
 pub use config::Config;
 use plan::{Plan, ingest_run, plan};
+
+/// So many characters of an error are kept in the ledger.
+const REASON_KEPT: usize = 1_000;
 
 /// The services that the function calls.
 #[derive(Debug, Clone)]
@@ -88,6 +93,30 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
         }
         Plan::Clean { manifest } => manifest,
     };
+    match clean_up(config, clients, by, uri).await {
+        Ok(cleaned) => {
+            clients.ledger.mark_cleaned(by, Timestamp::now()).await?;
+            let Cleaned { runs, objects } = cleaned;
+            tracing::info!(run_id = by, runs, objects, "temp is cleaned up");
+            Ok(cleaned)
+        }
+        Err(error) => {
+            let why: String = format!("{error:#}").chars().take(REASON_KEPT).collect();
+            if let Err(lost) = clients.ledger.mark_cleaning_failed(by, &why).await {
+                tracing::warn!(run_id = by, "why it failed is not kept: {lost:#}");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Deletes what classify run `by` consumed; all of it, or it is an error.
+async fn clean_up(
+    config: &Config,
+    clients: &Clients,
+    by: &str,
+    uri: &str,
+) -> anyhow::Result<Cleaned> {
     let run_ids = consumed_runs(config, clients, by, uri).await?;
     let runs = run_ids.len();
     let tally = clean::clean(config, clients, by, run_ids).await?;
@@ -97,13 +126,6 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
             tally.deleted
         );
     }
-    clients.ledger.mark_cleaned(by, Timestamp::now()).await?;
-    tracing::info!(
-        run_id = by,
-        runs,
-        objects = tally.deleted,
-        "temp is cleaned up"
-    );
     Ok(Cleaned {
         runs,
         objects: tally.deleted,

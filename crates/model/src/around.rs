@@ -188,7 +188,8 @@ pub fn teller(world: &mut World, run: Index, rules: Rules) -> Option<Teller> {
         apply_settle(world, run, settle, rules);
     }
     let news = match tell::plan(stage, &state, run_item(world, run).as_ref()) {
-        Telling::Nothing(_) => return None,
+        // The model's cleaners give no reasons; what is told of one is no matter of the run's end.
+        Telling::Nothing(_) | Telling::Incident(Fault::NotCleaned) => return None,
         Telling::Quietly | Telling::NothingToClassify => News::Quiet,
         Telling::Success => News::Done,
         Telling::Incident(Fault::AfterCommit) => News::DoneThenFailed,

@@ -89,6 +89,9 @@ pub fn run_item(world: &World, run: Index) -> Option<RunItem> {
         telling_at: None,
         alerted_at: None,
         told_at: moment(item.told),
+        cleaning_error: None,
+        cleaning_alerted_at: None,
+        cleaning_told_at: None,
     })
 }
 

@@ -56,6 +56,9 @@ mod tests {
             assigned_to: assigned_to.map(str::to_owned),
             cleaned_at: None,
             telling_at: None,
+            cleaning_error: None,
+            cleaning_alerted_at: None,
+            cleaning_told_at: None,
             alerted_at: None,
             told_at: None,
         }

@@ -20,6 +20,7 @@ mod markers;
 mod runs;
 
 pub use items::{Cursor, FileItem, LedgerItem, Marker, MarkerPlace, RunItem, TakenIn};
+pub use runs::Matter;
 
 /// DynamoDB's attributes of one item.
 pub type Attributes = HashMap<String, AttributeValue>;

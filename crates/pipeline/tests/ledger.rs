@@ -21,7 +21,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::error::ErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::ledger::{
-    Attributes, Cursor, FileItem, Ledger, LedgerItem, Marker, MarkerPlace, TakenIn,
+    Attributes, Cursor, FileItem, Ledger, LedgerItem, Marker, MarkerPlace, Matter, TakenIn,
 };
 use pipeline::protocol::{MarkerKey, RunState, Stage, VoidReason, marker};
 
@@ -429,7 +429,12 @@ async fn each_update_of_a_run_has_its_condition_and_answers_whether_it_held() {
         );
         assert_eq!(
             ledger
-                .try_lease_telling(Stage::Ingest, "r", at(), SignedDuration::from_mins(5))
+                .try_lease_telling(
+                    (Stage::Ingest, "r"),
+                    Matter::End,
+                    at(),
+                    SignedDuration::from_mins(5)
+                )
                 .await
                 .unwrap(),
             taken
@@ -441,7 +446,7 @@ async fn each_update_of_a_run_has_its_condition_and_answers_whether_it_held() {
         );
         assert_eq!(
             ledger
-                .release_telling(Stage::Ingest, "r", at())
+                .release_telling((Stage::Ingest, "r"), Matter::End, at())
                 .await
                 .unwrap(),
             taken
@@ -453,7 +458,10 @@ async fn each_update_of_a_run_has_its_condition_and_answers_whether_it_held() {
             taken,
         );
         assert_eq!(
-            ledger.mark_told(Stage::Conform, "r", at()).await.unwrap(),
+            ledger
+                .mark_told((Stage::Conform, "r"), Matter::End, at())
+                .await
+                .unwrap(),
             taken
         );
 
@@ -464,7 +472,30 @@ async fn each_update_of_a_run_has_its_condition_and_answers_whether_it_held() {
         );
         assert_eq!(
             ledger
-                .mark_alerted(Stage::Conform, "r", at())
+                .mark_alerted((Stage::Conform, "r"), Matter::End, at())
+                .await
+                .unwrap(),
+            taken
+        );
+
+        let (ledger, _) = updates_to(
+            "RUN#2#r: SET cleaning_error = gone IF attribute_exists(pk) AND \
+             attribute_not_exists(cleaned_at)",
+            taken,
+        );
+        assert_eq!(
+            ledger.mark_cleaning_failed("r", "gone").await.unwrap(),
+            taken
+        );
+
+        let (ledger, _) = updates_to(
+            "RUN#2#r: SET cleaning_told_at = 2026-11-23T12:00:00.000Z IF attribute_exists(pk) AND \
+             attribute_not_exists(cleaning_told_at)",
+            taken,
+        );
+        assert_eq!(
+            ledger
+                .mark_told((Stage::Classify, "r"), Matter::Cleaning, at())
                 .await
                 .unwrap(),
             taken

@@ -766,6 +766,18 @@ fn folders_delete_markers_and_files_whose_event_may_still_come_are_left_out_of_a
     assert_eq!(files[0].landed_at, ago(6));
 }
 
+#[test]
+fn a_version_that_s3s_clock_has_in_the_future_is_found_once_the_clocks_have_caught_up() {
+    let ahead = -60;
+    let page = ListObjectVersionsOutput::builder()
+        .versions(version("tui/legacy/x/ahead.json", "v1", 3, ahead))
+        .build();
+    assert!(landed_files(&page, &config(), now()).is_empty());
+    let later = now() + SignedDuration::from_mins(60 + 6);
+    let files = landed_files(&page, &config(), later);
+    assert_eq!(files[0].landed_at, ago(ahead));
+}
+
 #[tokio::test]
 async fn a_left_over_marker_is_dropped_if_it_was_not_put_again() {
     let aws = Aws::default()

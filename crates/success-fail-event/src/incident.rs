@@ -1,6 +1,6 @@
 //! The incident about a run that went wrong, and the alert for when it could not be raised.
 
-use pipeline::ledger::RunItem;
+use pipeline::ledger::{Matter, RunItem};
 use pipeline::protocol::Stage;
 
 use crate::mail::Message;
@@ -14,10 +14,14 @@ const SHORT_DESCRIPTION: usize = 160;
 /// Glue's message holds a stack trace at times; its beginning says what went wrong.
 const MESSAGE: usize = 2_000;
 
-/// One run, one incident.
+/// One run, one incident about how it ended, and one about its clean-up.
 #[must_use]
-pub fn correlation_id(environment: &str, run_id: &str) -> String {
-    format!("tui-etl-{environment}-{run_id}")
+pub fn correlation_id(environment: &str, run_id: &str, matter: Matter) -> String {
+    let what = match matter {
+        Matter::End => "",
+        Matter::Cleaning => "-cleaning",
+    };
+    format!("tui-etl-{environment}-{run_id}{what}")
 }
 
 /// What ServiceNow is told.
@@ -25,7 +29,7 @@ pub fn correlation_id(environment: &str, run_id: &str) -> String {
 pub fn incident(about: &About<'_>, fault: Fault) -> Incident {
     let change = about.change;
     let (urgency, impact) = match fault {
-        Fault::AfterCommit => ("3", "3"),
+        Fault::AfterCommit | Fault::NotCleaned => ("3", "3"),
         Fault::NotCommitted | Fault::NeverStarted => ("2", "2"),
     };
     Incident {
@@ -43,7 +47,7 @@ pub fn incident(about: &About<'_>, fault: Fault) -> Incident {
         category: "software",
         urgency,
         impact,
-        correlation_id: correlation_id(about.environment, &change.run_id),
+        correlation_id: correlation_id(about.environment, &change.run_id, fault.matter()),
         correlation_display: "tui-etl",
     }
 }
@@ -58,8 +62,8 @@ pub fn alert(about: &About<'_>, incident: &Incident, why: &Unreachable) -> Messa
             title(about.stage)
         )),
         body: format!(
-            "ServiceNow could not be told about a failed run: {}.\n\
-             The incident is tried again every few minutes until ServiceNow has it; there is no second alert for this run.\n\n\
+            "ServiceNow could not be told about a failure: {}.\n\
+             The incident is tried again every few minutes until ServiceNow has it; there is no second alert about it.\n\n\
              {}\n\n{}\n\nCorrelation id: {}\n",
             chain(why),
             incident.short_description,
@@ -87,6 +91,7 @@ fn how(about: &About<'_>, fault: Fault) -> String {
         Fault::AfterCommit => format!("ended as {state} after it had committed"),
         Fault::NotCommitted => format!("ended as {state} without committing"),
         Fault::NeverStarted => format!("ended as {state} without ever having begun its work"),
+        Fault::NotCleaned => "committed, but its input can't be removed from temp".to_owned(),
     }
 }
 
@@ -106,7 +111,11 @@ fn description(about: &About<'_>, fault: Fault) -> String {
         .iter()
         .map(|(name, value)| format!("  {name:<10}  {value}\n"))
         .collect();
-    let message = match change.message.trim() {
+    let message = match fault {
+        Fault::NotCleaned => run.cleaning_error.as_deref().unwrap_or_default(),
+        _ => &change.message,
+    };
+    let message = match message.trim() {
         "" => "(Glue gave no message; see the log.)".to_owned(),
         message => cut(message, MESSAGE),
     };
@@ -132,6 +141,9 @@ fn next(stage: Stage, fault: Fault) -> &'static str {
     match (fault, stage) {
         (Fault::AfterCommit, _) => {
             "The run's work is complete and is used by the next stage. Nothing needs to be run again; find out what failed after the commit."
+        }
+        (Fault::NotCleaned, _) => {
+            "Nothing is lost: the run's work is complete and is used by the next stage. What it read is still in temp, and only what a manifest lists is ever deleted. clean-prefix tries again every few minutes, and ends it once the cause is removed. A manifest that is gone or spoilt is to be had back from its earlier version in the bucket."
         }
         (_, Stage::Ingest) => {
             "Nothing is lost: the files stay open and the next run, started within minutes, takes them again. If that one fails too, the cause has to be removed."
@@ -222,6 +234,24 @@ mod tests {
             "{late:?}"
         );
         assert!(late.description.contains("gave no message"), "{late:?}");
+    }
+
+    #[test]
+    fn an_input_that_stays_is_an_incident_of_its_own_and_says_why() {
+        let run = RunItem {
+            cleaning_error: Some("the manifest is gone".to_owned()),
+            ..run(Stage::Classify)
+        };
+        let change = change("SUCCEEDED", "");
+        let incident = incident(&about(&change, &run), Fault::NotCleaned);
+        assert_eq!(incident.correlation_id, "tui-etl-dev-jr_1-cleaning");
+        assert_eq!(
+            incident.short_description,
+            "[dev] Glue 2 (classify) committed, but its input can't be removed from temp: glue-x-dev"
+        );
+        for part in ["the manifest is gone", "clean-prefix tries again"] {
+            assert!(incident.description.contains(part), "{incident:?}");
+        }
     }
 
     #[test]

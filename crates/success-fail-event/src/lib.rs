@@ -7,9 +7,10 @@
 //! that succeeded gives a mail (SNS). A run that found nothing to do gives none, except that of a
 //! week in which there was nothing to classify. Everything else that ended is an incident in
 //! ServiceNow: failed, timed out, stopped, never begun, 'succeeded' without a commit, and also
-//! committed and then failed. States that are no end are ignored. A run that ended and is still STARTED
-//! becomes VOID before anybody is told: a process of it that goes on all the same can't commit any more,
-//! and what was told stays true.
+//! committed and then failed. A committed run that `clean-prefix` can't clean up after is an incident of
+//! its own. States that are no end are ignored. A run that ended and is still STARTED becomes VOID before
+//! anybody is told: a process of it that goes on all the same can't commit any more, and what was told
+//! stays true.
 //!
 //! **Environment**: `LEDGER_TABLE`, `STATE_BUCKET`, `INGEST_JOB`, `CLASSIFY_JOB`, `CONFORM_JOB`,
 //! `NOTIFICATION_TOPIC_ARN`, `ALERT_TOPIC_ARN`, `SERVICENOW_SECRET_ID`, `ENVIRONMENT`,
@@ -20,9 +21,10 @@
 //! sends the event again until it works.
 //!
 //! **Idempotency**: a run is told once. Who tells it takes a lease (`telling_at`, five minutes if
-//! nobody says otherwise) and records `told_at` afterwards. Before an incident is created it is looked up by its correlation id,
-//! which names the run: what a crash left without `told_at` is found, not doubled. A mail can come
-//! twice, if the function dies between sending and recording it.
+//! nobody says otherwise) and records `told_at` afterwards (`cleaning_..` for its clean-up). Before an
+//! incident is created it is looked up by its correlation id, which names the run: what a crash left
+//! without `told_at` is found, not doubled. A mail can come twice, if the function dies between sending
+//! and recording it.
 
 mod config;
 pub mod incident;
@@ -138,10 +140,10 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
         return Ok(Told::Nothing);
     }
     let run = run.context("the run is not in the ledger although it was settled")?;
-    let leased_at = Timestamp::now();
+    let (matter, leased_at) = (telling.matter(), Timestamp::now());
     if !clients
         .ledger
-        .try_lease_telling(stage, run_id, leased_at, config.telling_lease)
+        .try_lease_telling((stage, run_id), matter, leased_at, config.telling_lease)
         .await?
     {
         tracing::info!(%stage, run_id, "somebody else tells it");
@@ -158,7 +160,7 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
         Ok(told) => {
             clients
                 .ledger
-                .mark_told(stage, run_id, Timestamp::now())
+                .mark_told((stage, run_id), matter, Timestamp::now())
                 .await?;
             tracing::info!(%stage, run_id, state, ?told, "told");
             Ok(told)
@@ -167,7 +169,7 @@ pub async fn handler(config: &Config, clients: &Clients, event: &Value) -> anyho
             // Lambda's own retry comes before the lease runs out.
             if let Err(lost) = clients
                 .ledger
-                .release_telling(stage, run_id, leased_at)
+                .release_telling((stage, run_id), matter, leased_at)
                 .await
             {
                 tracing::warn!(%stage, run_id, "the lease stays until it runs out: {lost:#}");

@@ -1,6 +1,6 @@
 //! Who is to be told what about a run that ended. No I/O, no clock.
 
-use pipeline::ledger::RunItem;
+use pipeline::ledger::{Matter, RunItem};
 use pipeline::protocol::{RunState, Settle, Stage, VoidReason};
 use pipeline::state_change::GlueState;
 
@@ -28,6 +28,30 @@ pub enum Fault {
     NotCommitted,
     /// It never got as far as to write its ledger item.
     NeverStarted,
+    /// It committed, and what it consumed can't be removed from temp.
+    NotCleaned,
+}
+
+impl Telling {
+    /// What of the run it tells.
+    #[must_use]
+    pub const fn matter(self) -> Matter {
+        match self {
+            Self::Incident(fault) => fault.matter(),
+            _ => Matter::End,
+        }
+    }
+}
+
+impl Fault {
+    /// What of the run is wrong.
+    #[must_use]
+    pub const fn matter(self) -> Matter {
+        match self {
+            Self::NotCleaned => Matter::Cleaning,
+            Self::AfterCommit | Self::NotCommitted | Self::NeverStarted => Matter::End,
+        }
+    }
 }
 
 /// What to write to the ledger before anything is told of a run that ended: from then on it can't commit,
@@ -51,10 +75,14 @@ pub fn plan(stage: Stage, state: &GlueState, run: Option<&RunItem>) -> Telling {
     let Some(run) = run else {
         return Telling::Incident(Fault::NeverStarted);
     };
-    if run.told_at.is_some() {
-        return Telling::Nothing("it was told before");
-    }
     let succeeded = *state == GlueState::Succeeded;
+    if run.told_at.is_some() {
+        return if succeeded && is_stuck(stage, run) {
+            Telling::Incident(Fault::NotCleaned)
+        } else {
+            Telling::Nothing("it was told before")
+        };
+    }
     match (run.state, run.reason) {
         (RunState::Committed, _) if succeeded => Telling::Success,
         (RunState::Committed, _) => Telling::Incident(Fault::AfterCommit),
@@ -65,6 +93,17 @@ pub fn plan(stage: Stage, state: &GlueState, run: Option<&RunItem>) -> Telling {
         (RunState::Void, Some(VoidReason::NeverStarted)) => Telling::Incident(Fault::NeverStarted),
         _ => Telling::Incident(Fault::NotCommitted),
     }
+}
+
+/// Whether `clean-prefix` has failed on what the run consumed, still is not through, and nobody knows.
+/// The first event of a run's end finds the run untold, so this is asked of an event that `reconcile`
+/// has sent since: a failure that a retry mends within that time is no incident.
+fn is_stuck(stage: Stage, run: &RunItem) -> bool {
+    stage == Stage::Classify
+        && run.state == RunState::Committed
+        && run.cleaned_at.is_none()
+        && run.cleaning_error.is_some()
+        && run.cleaning_told_at.is_none()
 }
 
 #[cfg(test)]
@@ -91,6 +130,9 @@ mod tests {
             assigned_to: None,
             cleaned_at: None,
             telling_at: None,
+            cleaning_error: None,
+            cleaning_alerted_at: None,
+            cleaning_told_at: None,
             alerted_at: None,
             told_at: None,
         }
@@ -179,6 +221,40 @@ mod tests {
         let running = GlueState::of("RUNNING");
         assert_eq!(settle(&running, None), None);
         assert_eq!(settle(&running, of(RunState::Started).as_ref()), None);
+    }
+
+    #[test]
+    fn a_clean_up_that_failed_and_is_not_over_is_an_incident_once() {
+        let told = Some(Timestamp::UNIX_EPOCH);
+        let stuck = RunItem {
+            stage: Stage::Classify,
+            told_at: told,
+            cleaning_error: Some("a manifest is gone".to_owned()),
+            ..run(RunState::Committed, None)
+        };
+        let plan = |run: &RunItem| plan(run.stage, &GlueState::Succeeded, Some(run));
+        assert_eq!(plan(&stuck), Telling::Incident(Fault::NotCleaned));
+        let untold = RunItem {
+            told_at: None,
+            ..stuck.clone()
+        };
+        assert_eq!(plan(&untold), Telling::Success);
+        for settled in [
+            RunItem {
+                cleaned_at: told,
+                ..stuck.clone()
+            },
+            RunItem {
+                cleaning_error: None,
+                ..stuck.clone()
+            },
+            RunItem {
+                cleaning_told_at: told,
+                ..stuck.clone()
+            },
+        ] {
+            assert!(matches!(plan(&settled), Telling::Nothing(_)), "{settled:?}");
+        }
     }
 
     #[test]

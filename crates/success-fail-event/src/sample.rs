@@ -24,6 +24,9 @@ pub(crate) fn run(stage: Stage) -> RunItem {
         assigned_to: None,
         cleaned_at: None,
         telling_at: None,
+        cleaning_error: None,
+        cleaning_alerted_at: None,
+        cleaning_told_at: None,
         alerted_at: None,
         told_at: None,
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
+use pipeline::ledger::Matter;
 use pipeline::manifest::Location;
 
 use crate::incident::{alert, incident};
@@ -82,7 +83,12 @@ async fn raise(
         }
         Err(unreachable) => unreachable,
     };
-    if about.run.alerted_at.is_none() {
+    let matter = fault.matter();
+    let alerted_at = match matter {
+        Matter::End => about.run.alerted_at,
+        Matter::Cleaning => about.run.cleaning_alerted_at,
+    };
+    if alerted_at.is_none() {
         // First sent, then recorded: twice is better than never.
         publish(
             clients,
@@ -92,7 +98,7 @@ async fn raise(
         .await?;
         clients
             .ledger
-            .mark_alerted(about.stage, &about.run.run_id, Timestamp::now())
+            .mark_alerted((about.stage, &about.run.run_id), matter, Timestamp::now())
             .await?;
     }
     Err(anyhow!(unreachable).context("ServiceNow could not be told"))

@@ -599,6 +599,47 @@ async fn an_incident_whose_creation_is_refused_is_not_counted_as_told() {
     assert!(!function.world().has(1, "told_at"));
 }
 
+/// A committed Glue 2 run that was told, and whose input could not be removed.
+fn stuck() -> World {
+    World::with_run(
+        2,
+        &[
+            ("state", "COMMITTED"),
+            ("told_at", "2025-11-21T11:08:00Z"),
+            ("cleaning_error", "manifest of ingest run jr_9 is gone"),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn a_clean_up_that_is_stuck_is_one_incident_of_its_own() {
+    let desk = Desk::empty();
+    let function = Function::at(&desk, stuck());
+    let event = event(CLASSIFY, "SUCCEEDED");
+    let told = function.on_event(&event).await.unwrap();
+    assert_eq!(told, Told::Incident("INC0000042".to_owned()));
+    assert_eq!(function.on_event(&event).await.unwrap(), Told::Nothing);
+    assert_eq!(desk.methods(), ["GET", "POST"]);
+    let body = &desk.asked()[1].body;
+    for part in ["tui-etl-dev-jr_1-cleaning", "ingest run jr_9 is gone"] {
+        assert!(body.contains(part), "{body}");
+    }
+    assert!(function.world().has(2, "cleaning_told_at"));
+}
+
+#[tokio::test]
+async fn a_clean_up_that_is_stuck_alerts_once_while_servicenow_is_away() {
+    let desk = Desk::open(|_| (503, String::new()));
+    let function = Function::at(&desk, stuck());
+    for _ in 0..2 {
+        complaint(function.on_event(&event(CLASSIFY, "SUCCEEDED")).await);
+    }
+    let world = function.world();
+    assert_eq!(world.topics(), [ALERTS]);
+    assert!(world.has(2, "cleaning_alerted_at") && !world.has(2, "cleaning_told_at"));
+    assert!(!world.has(2, "alerted_at") && !world.has(2, "cleaning_telling_at"));
+}
+
 #[tokio::test]
 async fn when_servicenow_comes_back_the_incident_is_raised() {
     let calls = std::sync::atomic::AtomicUsize::new(0);

@@ -155,9 +155,21 @@ class Taker:
         holder = item.get("assigned_to")
         if decision is Decision.VOID_HOLDER and not self.void(str(holder)):
             return None
-        if decision is Decision.HELD or ledger.assign(marker.item_pk, me, holder):
+        if decision is Decision.HELD or self.assign(marker.item_pk, holder):
             return Work(marker.item_pk, item | {"assigned_to": me})
         return None
+
+    def assign(self, item_pk: str, holder: str | None) -> bool:
+        """Take an item over from its holder.
+
+        An SDK that lost the answer asks again and is refused by its own write. So an item that is refused is read once
+        more: unnoticed, it would be left to the next run, which for stage 2 is next week's.
+        """
+        ledger, me = self.context.ledger, self.context.run_id
+        if ledger.assign(item_pk, me, holder):
+            return True
+        found = ledger.get(item_pk)
+        return found is not None and found.get("assigned_to") == me
 
     def decide(self, item_pk: str, item: dict[str, Any] | None) -> Decision:
         """Gather what `protocol.decide_take` wants to know, and no more than that."""

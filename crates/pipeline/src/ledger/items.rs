@@ -139,6 +139,12 @@ pub struct RunItem {
     pub assigned_to: Option<String>,
     /// When clean-prefix was through with its input (stage 2).
     pub cleaned_at: Option<Timestamp>,
+    /// Why clean-prefix could not clean up after it, the last time that it tried (stage 2).
+    pub cleaning_error: Option<String>,
+    /// When an alert went out about that because the ticket system could not be reached.
+    pub cleaning_alerted_at: Option<Timestamp>,
+    /// When a ticket told of it.
+    pub cleaning_told_at: Option<Timestamp>,
     /// When somebody last began to tell how it ended.
     pub telling_at: Option<Timestamp>,
     /// When an alert went out because the ticket system could not be reached.
@@ -196,6 +202,9 @@ impl RunItem {
             assigned_to: string(item, "assigned_to"),
             cleaned_at: moment(item, "cleaned_at")?,
             telling_at: moment(item, "telling_at")?,
+            cleaning_error: string(item, "cleaning_error"),
+            cleaning_alerted_at: moment(item, "cleaning_alerted_at")?,
+            cleaning_told_at: moment(item, "cleaning_told_at")?,
             alerted_at: moment(item, "alerted_at")?,
             told_at: moment(item, "told_at")?,
         })

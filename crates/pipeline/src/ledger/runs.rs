@@ -9,6 +9,38 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Ledger, RunItem, text, unless_refused};
 use crate::protocol::{ITEM, RunState, Stage, VoidReason, iso, run_pk};
 
+/// What people are told about a run: each once, and each with a lease and a record of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matter {
+    /// How it ended.
+    End,
+    /// That what it consumed can't be cleaned up (stage 2).
+    Cleaning,
+}
+
+impl Matter {
+    const fn telling_at(self) -> &'static str {
+        match self {
+            Self::End => "telling_at",
+            Self::Cleaning => "cleaning_telling_at",
+        }
+    }
+
+    const fn alerted_at(self) -> &'static str {
+        match self {
+            Self::End => "alerted_at",
+            Self::Cleaning => "cleaning_alerted_at",
+        }
+    }
+
+    const fn told_at(self) -> &'static str {
+        match self {
+            Self::End => "told_at",
+            Self::Cleaning => "cleaning_told_at",
+        }
+    }
+}
+
 impl Ledger {
     /// A run's item.
     ///
@@ -72,25 +104,28 @@ impl Ledger {
         .await
     }
 
-    /// Takes the right to tell how a run ended, for as long as `lease`. Conditions: the run has an item,
+    /// Takes the right to tell of a run, for as long as `lease`. Conditions: the run has an item,
     /// nobody was told yet, and nobody else began less than a lease ago. `false`: one of them fails.
     ///
     /// # Errors
     /// The ledger can't be written.
     pub async fn try_lease_telling(
         &self,
-        stage: Stage,
-        run_id: &str,
+        (stage, run_id): (Stage, &str),
+        matter: Matter,
         now: Timestamp,
         lease: SignedDuration,
     ) -> anyhow::Result<bool> {
         let expired = iso(now.checked_sub(lease).context("the clock is wrong")?);
+        let (telling_at, told_at) = (matter.telling_at(), matter.told_at());
         self.update_run(
             stage,
             run_id,
-            "SET telling_at = :now",
-            "attribute_exists(pk) AND attribute_not_exists(told_at) \
-             AND (attribute_not_exists(telling_at) OR telling_at <= :expired)",
+            &format!("SET {telling_at} = :now"),
+            &format!(
+                "attribute_exists(pk) AND attribute_not_exists({told_at}) \
+                 AND (attribute_not_exists({telling_at}) OR {telling_at} <= :expired)"
+            ),
             &[],
             &[(":now", &iso(now)), (":expired", &expired)],
         )
@@ -104,40 +139,34 @@ impl Ledger {
     /// The ledger can't be written.
     pub async fn release_telling(
         &self,
-        stage: Stage,
-        run_id: &str,
+        (stage, run_id): (Stage, &str),
+        matter: Matter,
         leased_at: Timestamp,
     ) -> anyhow::Result<bool> {
+        let telling_at = matter.telling_at();
         self.update_run(
             stage,
             run_id,
-            "REMOVE telling_at",
-            "telling_at = :leased_at",
+            &format!("REMOVE {telling_at}"),
+            &format!("{telling_at} = :leased_at"),
             &[],
             &[(":leased_at", &iso(leased_at))],
         )
         .await
     }
 
-    /// Records that it was told how a run ended. Conditions: the run has an item, and it was not
+    /// Records that it was told. Conditions: the run has an item, and it was not
     /// recorded before. `false`: one of them fails.
     ///
     /// # Errors
     /// The ledger can't be written.
     pub async fn mark_told(
         &self,
-        stage: Stage,
-        run_id: &str,
+        run: (Stage, &str),
+        matter: Matter,
         at: Timestamp,
     ) -> anyhow::Result<bool> {
-        self.mark(
-            stage,
-            run_id,
-            "told_at",
-            at,
-            "attribute_exists(pk) AND attribute_not_exists(told_at)",
-        )
-        .await
+        self.mark_once(run, matter.told_at(), at).await
     }
 
     /// Records that an alert went out about a run whose ticket can't be raised. Conditions: the run has
@@ -147,12 +176,28 @@ impl Ledger {
     /// The ledger can't be written.
     pub async fn mark_alerted(
         &self,
-        stage: Stage,
-        run_id: &str,
+        run: (Stage, &str),
+        matter: Matter,
         at: Timestamp,
     ) -> anyhow::Result<bool> {
-        let condition = "attribute_exists(pk) AND attribute_not_exists(alerted_at)";
-        self.mark(stage, run_id, "alerted_at", at, condition).await
+        self.mark_once(run, matter.alerted_at(), at).await
+    }
+
+    /// Records why all that a stage 2 run consumed is not gone from temp. Conditions: the run has an
+    /// item, and it was not cleaned up after meanwhile. `false`: one of them fails.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub async fn mark_cleaning_failed(&self, run_id: &str, why: &str) -> anyhow::Result<bool> {
+        self.update_run(
+            Stage::Classify,
+            run_id,
+            "SET cleaning_error = :why",
+            "attribute_exists(pk) AND attribute_not_exists(cleaned_at)",
+            &[],
+            &[(":why", why)],
+        )
+        .await
     }
 
     /// Records that all that a stage 2 run consumed is gone from temp. Conditions: it is COMMITTED, and
@@ -175,17 +220,23 @@ impl Ledger {
         .await
     }
 
-    async fn mark(
+    async fn mark_once(
         &self,
-        stage: Stage,
-        run_id: &str,
+        (stage, run_id): (Stage, &str),
         attribute: &str,
         at: Timestamp,
-        condition: &str,
     ) -> anyhow::Result<bool> {
         let update = format!("SET {attribute} = :at");
-        self.update_run(stage, run_id, &update, condition, &[], &[(":at", &iso(at))])
-            .await
+        let condition = format!("attribute_exists(pk) AND attribute_not_exists({attribute})");
+        self.update_run(
+            stage,
+            run_id,
+            &update,
+            &condition,
+            &[],
+            &[(":at", &iso(at))],
+        )
+        .await
     }
 
     async fn update_run(

@@ -72,6 +72,9 @@ fn run_item(stage: Stage, run_id: &str, state: RunState) -> RunItem {
         assigned_to: None,
         cleaned_at: None,
         telling_at: None,
+        cleaning_error: None,
+        cleaning_alerted_at: None,
+        cleaning_told_at: None,
         alerted_at: None,
         told_at: None,
     }
