@@ -64,6 +64,7 @@ module "reconcile" {
     INGEST_JOB        = local.jobs.ingest
     CLASSIFY_JOB      = local.jobs.classify
     CONFORM_JOB       = local.jobs.conform
+    CLASSIFY_ENABLED  = tostring(var.classify_schedule.enabled)
     CLASSIFY_WEEKDAY  = var.classify_schedule.weekday
     CLASSIFY_TIME     = var.classify_schedule.time
     CLASSIFY_TIMEZONE = var.classify_schedule.timezone

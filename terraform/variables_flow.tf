@@ -270,7 +270,7 @@ variable "classify_schedule" {
     timezone = optional(string, "Europe/London")
     enabled  = optional(bool, true)
   })
-  description = "When Glue 2 runs: day of the week, time of day (HH:MM) and IANA time zone."
+  description = "When Glue 2 runs: day of the week, time of day (HH:MM) and IANA time zone. While enabled is false, neither the schedule nor reconcile starts it."
   default     = {}
   nullable    = false
 

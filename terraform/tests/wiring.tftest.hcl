@@ -370,6 +370,7 @@ run "functions" {
       INGEST_JOB        = "tui-copyprefix-glue1-dev"
       CLASSIFY_JOB      = "glue-2-dev"
       CONFORM_JOB       = "tui-etl-glue3-raw-to-confirmed-dev"
+      CLASSIFY_ENABLED  = "true"
       CLASSIFY_WEEKDAY  = "FRI"
       CLASSIFY_TIME     = "12:00"
       CLASSIFY_TIMEZONE = "Europe/London"
@@ -720,6 +721,7 @@ run "schedule_and_reconcile_agree" {
 
   assert {
     condition = (
+      module.reconcile.configuration.environment["CLASSIFY_ENABLED"] == "false" &&
       module.reconcile.configuration.environment["CLASSIFY_WEEKDAY"] == "MON" &&
       module.reconcile.configuration.environment["CLASSIFY_TIME"] == "07:05" &&
       module.reconcile.configuration.environment["CLASSIFY_TIMEZONE"] == "UTC"
