@@ -299,7 +299,8 @@ run "functions" {
   assert {
     condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
       function.configuration.alarm_dimensions == tomap({ FunctionName = function.name }) &&
-      function.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      function.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) &&
+      function.configuration.ok_actions == function.configuration.alarm_actions
     )])
     error_message = "Errors of every function must be told to the alerts topic."
   }
@@ -358,6 +359,14 @@ run "functions" {
       ENVIRONMENT            = "dev"
       TELLING_LEASE_SECONDS  = "300"
       RUST_LOG               = "info"
+
+      INCIDENT_CATEGORY             = "software"
+      INCIDENT_SUBCATEGORY          = ""
+      INCIDENT_ASSIGNMENT_GROUP     = ""
+      INCIDENT_URGENCY              = "2"
+      INCIDENT_IMPACT               = "2"
+      INCIDENT_URGENCY_AFTER_COMMIT = "3"
+      INCIDENT_IMPACT_AFTER_COMMIT  = "3"
     })
     error_message = jsonencode(module.success_fail_event.configuration.environment)
   }
@@ -560,7 +569,7 @@ run "rules_schedule_and_alerts" {
 
   assert {
     condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age]) :
-      alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) && alarm.ok_actions == alarm.alarm_actions
     ])
     error_message = "Every alarm is told to the alerts topic."
   }
@@ -675,7 +684,8 @@ run "jobs_and_scripts" {
         detail      = { jobName = [job.name], state = ["FAILED", "TIMEOUT", "STOPPED"] }
       } &&
       job.configuration.alarm_dimensions == tomap({ RuleName = "${job.name}-failed" }) &&
-      job.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      job.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) &&
+      job.configuration.ok_actions == job.configuration.alarm_actions
     )])
     error_message = "A failing run of each job must raise an alarm, whatever the functions do."
   }
@@ -703,6 +713,42 @@ run "jobs_and_scripts" {
   assert {
     condition     = alltrue([for object in concat(values(aws_s3_object.script), [aws_s3_object.library, aws_s3_object.rules, aws_s3_object.contracts]) : object.bucket == "ingest-scripts-dev"])
     error_message = "Scripts, library, rules and contracts lie in the scripts bucket."
+  }
+}
+
+run "incidents_go_where_they_are_told_to" {
+  command = plan
+
+  variables {
+    servicenow_incident = {
+      category             = "data platform"
+      subcategory          = "etl"
+      assignment_group     = "ETL operators"
+      urgency              = 1
+      impact               = 2
+      urgency_after_commit = 3
+      impact_after_commit  = 2
+    }
+    landing_receive_wait_seconds = 5
+    listing_pass_alarm_seconds   = 7200
+  }
+
+  assert {
+    condition = { for name, value in module.success_fail_event.configuration.environment : name => value if startswith(name, "INCIDENT_") } == {
+      INCIDENT_CATEGORY             = "data platform"
+      INCIDENT_SUBCATEGORY          = "etl"
+      INCIDENT_ASSIGNMENT_GROUP     = "ETL operators"
+      INCIDENT_URGENCY              = "1"
+      INCIDENT_IMPACT               = "2"
+      INCIDENT_URGENCY_AFTER_COMMIT = "3"
+      INCIDENT_IMPACT_AFTER_COMMIT  = "2"
+    }
+    error_message = jsonencode(module.success_fail_event.configuration.environment)
+  }
+
+  assert {
+    condition     = aws_sqs_queue.landing.receive_wait_time_seconds == 5 && aws_cloudwatch_metric_alarm.listing_pass_age.threshold == 7200
+    error_message = "The queue's wait and the alarm on the listing must follow their variables."
   }
 }
 
