@@ -7,6 +7,7 @@ from pathlib import Path
 #: Variables of all functions. A new one needs a value here; the error says so.
 VALUES = {
     "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
+    "CLASSIFY_ENABLED": "true",
     "CLASSIFY_JOB": "glue-2-bench",
     "CLASSIFY_TIME": "12:00",
     "CLASSIFY_TIMEZONE": "Europe/Berlin",
@@ -14,6 +15,13 @@ VALUES = {
     "CONFORM_JOB": "glue-3-bench",
     "ENVIRONMENT": "bench",
     "EVENT_BUS_NAME": "default",
+    "INCIDENT_ASSIGNMENT_GROUP": "",
+    "INCIDENT_CATEGORY": "software",
+    "INCIDENT_IMPACT": "2",
+    "INCIDENT_IMPACT_AFTER_COMMIT": "3",
+    "INCIDENT_SUBCATEGORY": "",
+    "INCIDENT_URGENCY": "2",
+    "INCIDENT_URGENCY_AFTER_COMMIT": "3",
     "INGEST_JOB": "glue-1-bench",
     "LANDING_BUCKET": "landing",
     "LANDING_PREFIX": "tui/legacy/",

@@ -163,19 +163,19 @@ locals {
       role    = "conform"
       bucket  = "conformed"
       actions = ["s3:GetObject"]
-      objects = [local.conformed_legacy_prefix]
+      objects = local.conformed_table_prefixes
     }
     ConformWriteTables = {
       role    = "conform"
       bucket  = "conformed"
       actions = local.write_actions
-      objects = [local.conformed_legacy_prefix]
+      objects = local.conformed_table_prefixes
     }
     ConformListTables = {
       role    = "conform"
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
-      list    = ["${local.conformed_legacy_prefix}*"]
+      list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
     }
 
     # Analysts. What the legacy reader gets here is cut down by the denials below.
@@ -183,26 +183,26 @@ locals {
       role    = "legacy_reader"
       bucket  = "conformed"
       actions = ["s3:GetObject"]
-      objects = [local.conformed_legacy_prefix]
+      objects = [var.conformed_legacy_prefix]
     }
     LegacyReaderListTables = {
       # One table at a time: a listing of legacy/ itself would show what lies in legacy/secured/.
       role    = "legacy_reader"
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
-      list    = ["${local.conformed_legacy_prefix}?*/*"]
+      list    = ["${var.conformed_legacy_prefix}?*/*"]
     }
     SecuredReaderReadTables = {
       role    = "secured_reader"
       bucket  = "conformed"
       actions = ["s3:GetObject"]
-      objects = [local.conformed_legacy_prefix]
+      objects = local.conformed_table_prefixes
     }
     SecuredReaderListTables = {
       role    = "secured_reader"
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
-      list    = ["${local.conformed_legacy_prefix}*"]
+      list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
     }
   }
 
@@ -308,7 +308,7 @@ data "aws_iam_policy_document" "data_bucket" {
       sid       = "DenyLegacyReaderSecuredObjects"
       effect    = "Deny"
       actions   = ["s3:*"]
-      resources = ["${local.bucket_arns.conformed}/${local.conformed_secured_prefix}*"]
+      resources = ["${local.bucket_arns.conformed}/${var.conformed_secured_prefix}*"]
 
       principals {
         type        = "*"
@@ -345,7 +345,7 @@ data "aws_iam_policy_document" "data_bucket" {
       condition {
         test     = "StringLike"
         variable = "s3:prefix"
-        values   = ["${local.conformed_secured_prefix}*"]
+        values   = ["${var.conformed_secured_prefix}*"]
       }
     }
   }

@@ -143,6 +143,7 @@ module "success_fail_event" {
 
   name             = local.functions.success_fail_event
   role_name        = local.role_names.success_fail_event
+  account_id       = var.application_account_id
   description      = "Tells how runs of the jobs ended: mail or ServiceNow incident"
   package          = "${var.lambda_package_dir}/success-fail-event.zip"
   architecture     = var.lambda_architecture
@@ -160,6 +161,14 @@ module "success_fail_event" {
     SERVICENOW_SECRET_ID   = aws_secretsmanager_secret.servicenow.name
     ENVIRONMENT            = var.environment
     TELLING_LEASE_SECONDS  = tostring(var.reconcile_patience.telling_lease_seconds)
+
+    INCIDENT_CATEGORY             = var.servicenow_incident.category
+    INCIDENT_SUBCATEGORY          = var.servicenow_incident.subcategory == null ? "" : var.servicenow_incident.subcategory
+    INCIDENT_ASSIGNMENT_GROUP     = var.servicenow_incident.assignment_group == null ? "" : var.servicenow_incident.assignment_group
+    INCIDENT_URGENCY              = tostring(var.servicenow_incident.urgency)
+    INCIDENT_IMPACT               = tostring(var.servicenow_incident.impact)
+    INCIDENT_URGENCY_AFTER_COMMIT = tostring(var.servicenow_incident.urgency_after_commit)
+    INCIDENT_IMPACT_AFTER_COMMIT  = tostring(var.servicenow_incident.impact_after_commit)
   }
 
   log_level                = var.log_level

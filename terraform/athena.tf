@@ -9,7 +9,7 @@ module "athena_bucket" {
   arn                               = local.bucket_arns.athena
   kms_key_arn                       = aws_kms_key.application.arn
   force_destroy                     = var.buckets_force_destroy
-  noncurrent_version_retention_days = 1 # a result that somebody deleted is to be gone
+  noncurrent_version_retention_days = var.athena_results_noncurrent_days
   aborted_upload_retention_days     = var.aborted_upload_retention_days
 
   expirations = {

@@ -18,7 +18,7 @@ resource "aws_glue_catalog_database" "legacy" {
 
   name         = local.databases.legacy
   description  = "Conformed tables that every analyst may read"
-  location_uri = "s3://${local.buckets.conformed}/${trimsuffix(local.conformed_legacy_prefix, "/")}"
+  location_uri = "s3://${local.buckets.conformed}/${trimsuffix(var.conformed_legacy_prefix, "/")}"
 }
 
 resource "aws_glue_catalog_database" "secured" {
@@ -26,7 +26,7 @@ resource "aws_glue_catalog_database" "secured" {
 
   name         = local.databases.secured
   description  = "Conformed tables with what no rule knows to be harmless"
-  location_uri = "s3://${local.buckets.conformed}/${trimsuffix(local.conformed_secured_prefix, "/")}"
+  location_uri = "s3://${local.buckets.conformed}/${trimsuffix(var.conformed_secured_prefix, "/")}"
 }
 
 locals {
@@ -39,7 +39,7 @@ locals {
     "spark.sql.catalog.${local.catalog_name}"                 = "org.apache.iceberg.spark.SparkCatalog"
     "spark.sql.catalog.${local.catalog_name}.catalog-impl"    = "org.apache.iceberg.aws.glue.GlueCatalog"
     "spark.sql.catalog.${local.catalog_name}.io-impl"         = "org.apache.iceberg.aws.s3.S3FileIO"
-    "spark.sql.catalog.${local.catalog_name}.warehouse"       = "s3://${local.buckets.conformed}/${trimsuffix(local.conformed_legacy_prefix, "/")}"
+    "spark.sql.catalog.${local.catalog_name}.warehouse"       = "s3://${local.buckets.conformed}/${trimsuffix(var.conformed_legacy_prefix, "/")}"
     "spark.sql.catalog.${local.catalog_name}.glue.account-id" = var.application_account_id
   }
 
@@ -98,6 +98,7 @@ module "conform" {
 
   name             = local.jobs.conform
   role_name        = local.role_names.conform
+  account_id       = var.application_account_id
   description      = "Glue 3: merges classified records into the conformed tables"
   glue_version     = var.glue_version
   settings         = var.job_settings.conform
@@ -109,8 +110,8 @@ module "conform" {
     "--legacy_bucket"    = local.buckets.legacy
     "--secured_bucket"   = local.buckets.secured
     "--conformed_bucket" = local.buckets.conformed
-    "--legacy_prefix"    = local.conformed_legacy_prefix
-    "--secured_prefix"   = local.conformed_secured_prefix
+    "--legacy_prefix"    = var.conformed_legacy_prefix
+    "--secured_prefix"   = var.conformed_secured_prefix
     "--legacy_database"  = aws_glue_catalog_database.legacy.name
     "--secured_database" = aws_glue_catalog_database.secured.name
     "--contracts_uri"    = local.contracts_uri
@@ -152,6 +153,7 @@ module "optimization_trigger" {
 
   name             = local.functions.optimization_trigger
   role_name        = local.role_names.optimization_trigger
+  account_id       = var.application_account_id
   description      = "Has Glue 3 look when a Glue 2 run has committed"
   package          = "${var.lambda_package_dir}/optimization-trigger.zip"
   architecture     = var.lambda_architecture

@@ -49,7 +49,7 @@ resource "aws_sqs_queue" "landing" {
   name                       = local.queues.landing
   visibility_timeout_seconds = local.landing_visibility_timeout_seconds
   message_retention_seconds  = var.queue_retention_days.landing * 86400
-  receive_wait_time_seconds  = 20
+  receive_wait_time_seconds  = var.landing_receive_wait_seconds
   kms_master_key_id          = aws_kms_key.messaging.arn
 
   redrive_policy = jsonencode({
@@ -184,6 +184,7 @@ module "copy_prefix" {
 
   name             = local.functions.copy_prefix
   role_name        = local.role_names.copy_prefix
+  account_id       = var.application_account_id
   description      = "Writes landed files into the ledger and has Glue 1 look"
   package          = "${var.lambda_package_dir}/copy-prefix.zip"
   architecture     = var.lambda_architecture

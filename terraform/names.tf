@@ -39,8 +39,8 @@ locals {
   )
   role_arns = { for name, role in local.role_names : name => "${local.arn_prefix}:iam::${var.application_account_id}:role/${role}" }
 
-  # Where on the conformed bucket the tables of the secured database live. It lies below legacy/, and
-  # therefore every grant on legacy/ for those who must not see it comes with a denial of this.
-  conformed_legacy_prefix  = "legacy/"
-  conformed_secured_prefix = "legacy/secured/"
+  # What holds all conformed tables: the secured prefix lies below the legacy one, or beside it.
+  conformed_table_prefixes = startswith(var.conformed_secured_prefix, var.conformed_legacy_prefix) ? [
+    var.conformed_legacy_prefix
+  ] : [var.conformed_legacy_prefix, var.conformed_secured_prefix]
 }

@@ -39,8 +39,8 @@ output "prefixes" {
     temp       = var.raw_prefixes.temp
     quarantine = var.raw_prefixes.quarantine
     classified = var.classified_prefix
-    legacy     = local.conformed_legacy_prefix
-    secured    = local.conformed_secured_prefix
+    legacy     = var.conformed_legacy_prefix
+    secured    = var.conformed_secured_prefix
   }
 }
 

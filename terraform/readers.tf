@@ -92,7 +92,7 @@ data "aws_iam_policy_document" "reader" {
       sid       = "DenySecuredObjects"
       effect    = "Deny"
       actions   = ["s3:*"]
-      resources = ["${local.bucket_arns.conformed}/${local.conformed_secured_prefix}*"]
+      resources = ["${local.bucket_arns.conformed}/${var.conformed_secured_prefix}*"]
     }
   }
 
@@ -107,7 +107,7 @@ data "aws_iam_policy_document" "reader" {
       condition {
         test     = "StringLike"
         variable = "s3:prefix"
-        values   = ["${local.conformed_secured_prefix}*"]
+        values   = ["${var.conformed_secured_prefix}*"]
       }
     }
   }

@@ -51,6 +51,7 @@ module "reconcile" {
 
   name             = local.functions.reconcile
   role_name        = local.role_names.reconcile
+  account_id       = var.application_account_id
   description      = "Finds what events missed: files, runs, cleaning, tickets"
   package          = "${var.lambda_package_dir}/reconcile.zip"
   architecture     = var.lambda_architecture
@@ -64,6 +65,7 @@ module "reconcile" {
     INGEST_JOB        = local.jobs.ingest
     CLASSIFY_JOB      = local.jobs.classify
     CONFORM_JOB       = local.jobs.conform
+    CLASSIFY_ENABLED  = tostring(var.classify_schedule.enabled)
     CLASSIFY_WEEKDAY  = var.classify_schedule.weekday
     CLASSIFY_TIME     = var.classify_schedule.time
     CLASSIFY_TIMEZONE = var.classify_schedule.timezone
@@ -117,7 +119,7 @@ resource "aws_cloudwatch_metric_alarm" "listing_pass_age" {
   provider = aws.application
 
   alarm_name        = "${local.functions.reconcile}-listing"
-  alarm_description = "${local.functions.reconcile} has been listing ${local.buckets.landing} for more than a day and is not through: raise reconcile_listing_pages, or the time-out of reconcile."
+  alarm_description = "${local.functions.reconcile} has been listing ${local.buckets.landing} for more than ${var.listing_pass_alarm_seconds} seconds and is not through: raise reconcile_listing_pages, or the time-out of reconcile."
   namespace         = "tui-etl"
   metric_name       = "ListingPassAge"
   dimensions        = { FunctionName = local.functions.reconcile }
@@ -126,7 +128,7 @@ resource "aws_cloudwatch_metric_alarm" "listing_pass_age" {
   period              = var.reconcile_interval_minutes * 60
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 24 * 60 * 60
+  threshold           = var.listing_pass_alarm_seconds
   treat_missing_data  = "ignore" # that it does not run has an alarm of its own
 
   alarm_actions = [aws_sns_topic.alerts.arn]

@@ -50,6 +50,34 @@ variable "servicenow_credentials_version" {
   }
 }
 
+variable "servicenow_incident" {
+  type = object({
+    category             = optional(string, "software")
+    subcategory          = optional(string)
+    assignment_group     = optional(string)
+    urgency              = optional(number, 2)
+    impact               = optional(number, 2)
+    urgency_after_commit = optional(number, 3)
+    impact_after_commit  = optional(number, 3)
+  })
+  description = "Fields of the incidents. Without an assignment_group (name or sys_id) ServiceNow's own rules assign them. Urgency and impact go from 1 (high) to 3 (low); those after_commit are of a run whose work was complete before it failed."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = trimspace(var.servicenow_incident.category) != ""
+    error_message = "servicenow_incident.category must not be empty."
+  }
+
+  validation {
+    condition = alltrue([for level in [
+      var.servicenow_incident.urgency, var.servicenow_incident.impact,
+      var.servicenow_incident.urgency_after_commit, var.servicenow_incident.impact_after_commit,
+    ] : contains([1, 2, 3], level)])
+    error_message = "Urgency and impact of servicenow_incident must be 1, 2 or 3."
+  }
+}
+
 variable "secret_recovery_window_days" {
   type        = number
   description = "Days that a deleted secret can be brought back; 0 deletes at once."
@@ -91,5 +119,16 @@ variable "reconcile_absence_intervals" {
   validation {
     condition     = var.reconcile_absence_intervals >= 2
     error_message = "reconcile_absence_intervals must be 2 or more: one late run is nothing."
+  }
+}
+
+variable "listing_pass_alarm_seconds" {
+  type        = number
+  description = "Time that reconcile's pass over the landing bucket may take before an alarm is raised: a file that no event brought is found by the next pass."
+  default     = 86400
+
+  validation {
+    condition     = var.listing_pass_alarm_seconds >= 3600
+    error_message = "listing_pass_alarm_seconds must be 3600 or more."
   }
 }

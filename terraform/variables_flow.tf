@@ -52,6 +52,17 @@ variable "landing_visibility_timeout_seconds" {
   }
 }
 
+variable "landing_receive_wait_seconds" {
+  type        = number
+  description = "Longest time that a call for messages of the landing queue waits for one; more is fewer empty answers, which are paid for too."
+  default     = 20
+
+  validation {
+    condition     = var.landing_receive_wait_seconds >= 0 && var.landing_receive_wait_seconds <= 20 && floor(var.landing_receive_wait_seconds) == var.landing_receive_wait_seconds
+    error_message = "landing_receive_wait_seconds must be a whole number from 0 to 20."
+  }
+}
+
 variable "landing_max_receive_count" {
   type        = number
   description = "Deliveries after which a message goes to the dead-letter queue."
@@ -270,7 +281,7 @@ variable "classify_schedule" {
     timezone = optional(string, "Europe/London")
     enabled  = optional(bool, true)
   })
-  description = "When Glue 2 runs: day of the week, time of day (HH:MM) and IANA time zone."
+  description = "When Glue 2 runs: day of the week, time of day (HH:MM) and IANA time zone. While enabled is false, neither the schedule nor reconcile starts it."
   default     = {}
   nullable    = false
 

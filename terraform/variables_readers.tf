@@ -2,23 +2,43 @@
 
 variable "legacy_reader_principal_arns" {
   type        = list(string)
-  description = "Principals that may take the role of the legacy reader; empty leaves it to IAM in the application account."
+  description = "Principals that may take the role of the legacy reader; empty, which dev alone may be, leaves it to IAM in the application account."
   default     = []
 
   validation {
     condition     = alltrue([for arn in var.legacy_reader_principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
     error_message = "legacy_reader_principal_arns must hold ARNs of IAM principals."
   }
+
+  validation {
+    condition     = var.environment == "dev" || length(var.legacy_reader_principal_arns) > 0
+    error_message = "legacy_reader_principal_arns must name somebody outside dev: without it, whoever may assume roles in the application account could read."
+  }
+
+  validation {
+    condition     = var.environment == "dev" || !anytrue([for arn in var.legacy_reader_principal_arns : endswith(arn, ":root")])
+    error_message = "legacy_reader_principal_arns must not name a whole account (:root) outside dev."
+  }
 }
 
 variable "secured_reader_principal_arns" {
   type        = list(string)
-  description = "Principals that may take the role of the secured reader; empty leaves it to IAM in the application account."
+  description = "Principals that may take the role of the secured reader; empty, which dev alone may be, leaves it to IAM in the application account."
   default     = []
 
   validation {
     condition     = alltrue([for arn in var.secured_reader_principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
     error_message = "secured_reader_principal_arns must hold ARNs of IAM principals."
+  }
+
+  validation {
+    condition     = var.environment == "dev" || length(var.secured_reader_principal_arns) > 0
+    error_message = "secured_reader_principal_arns must name somebody outside dev: without it, whoever may assume roles in the application account could read."
+  }
+
+  validation {
+    condition     = var.environment == "dev" || !anytrue([for arn in var.secured_reader_principal_arns : endswith(arn, ":root")])
+    error_message = "secured_reader_principal_arns must not name a whole account (:root) outside dev."
   }
 }
 

@@ -46,6 +46,42 @@ variable "classified_prefix" {
   }
 }
 
+variable "conformed_legacy_prefix" {
+  type        = string
+  description = "Prefix on the conformed bucket of the tables that every analyst may read."
+  default     = "legacy/"
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_.=-]+/)+$", var.conformed_legacy_prefix))
+    error_message = "conformed_legacy_prefix must end with a slash, not begin with one, and hold letters, digits and _ . = - only: it is part of policies, which know wildcards."
+  }
+}
+
+variable "conformed_secured_prefix" {
+  type        = string
+  description = "Prefix on the conformed bucket of the secured tables. Legacy readers are denied it explicitly, wherever it lies."
+  default     = "legacy/secured/"
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_.=-]+/)+$", var.conformed_secured_prefix))
+    error_message = "conformed_secured_prefix must end with a slash, not begin with one, and hold letters, digits and _ . = - only: it is part of policies, which know wildcards."
+  }
+
+  validation {
+    condition     = !startswith(var.conformed_legacy_prefix, var.conformed_secured_prefix)
+    error_message = "conformed_legacy_prefix must not be conformed_secured_prefix or lie below it: what is denied to legacy readers would hold their own tables."
+  }
+
+  validation {
+    # A table lies in a folder of its name, and of all names only "secured" is kept from datasets.
+    condition = (
+      !startswith(var.conformed_secured_prefix, var.conformed_legacy_prefix) ||
+      startswith(var.conformed_secured_prefix, "${var.conformed_legacy_prefix}secured/")
+    )
+    error_message = "Below conformed_legacy_prefix, conformed_secured_prefix must begin with the folder secured/: any other may be the folder of a dataset's legacy table."
+  }
+}
+
 variable "staging_retention_days" {
   type        = number
   description = "Days that the copies which a Glue 1 run reads are kept; a run lasts hours at most."
@@ -109,6 +145,17 @@ variable "athena_results_retention_days" {
   validation {
     condition     = var.athena_results_retention_days >= 1
     error_message = "athena_results_retention_days must be 1 or more."
+  }
+}
+
+variable "athena_results_noncurrent_days" {
+  type        = number
+  description = "Days that a result of Athena that was deleted can be brought back: what somebody deleted is to be gone soon."
+  default     = 1
+
+  validation {
+    condition     = var.athena_results_noncurrent_days >= 1 && floor(var.athena_results_noncurrent_days) == var.athena_results_noncurrent_days
+    error_message = "athena_results_noncurrent_days must be a whole number of 1 or more."
   }
 }
 

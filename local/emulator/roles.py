@@ -72,9 +72,25 @@ def trusts(role_arn: str, service: str) -> bool:
     for statement in [statements] if isinstance(statements, dict) else statements:
         principal = statement.get("Principal", {})
         services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement.get("Effect") == "Allow" and service in ([services] if isinstance(services, str) else services):
+        is_named = service in ([services] if isinstance(services, str) else services)
+        if statement.get("Effect") == "Allow" and is_named and _is_for(statement, account):
             return True
     return False
+
+
+def _is_for(statement: dict[str, Any], account: str) -> bool:
+    """Whether the statement lets the service act for this account, which is where its function, job or schedule is.
+
+    No other condition is asked: which function, job or schedule it is (`aws:SourceArn`) is not known here.
+    """
+    for operator, expected in statement.get("Condition", {}).items():
+        for key, values in expected.items():
+            if key.lower() != "aws:sourceaccount":
+                continue
+            values = [values] if isinstance(values, str) else values
+            if operator != "StringEquals" or account not in values:
+                return False
+    return True
 
 
 def assume(role_arn: str, service: str, session_name: str) -> Session:

@@ -25,3 +25,7 @@ job_settings = {
 noncurrent_version_retention_days = 90
 quarantine_retention_days         = 365
 secret_recovery_window_days       = 30
+
+# Who may take the readers' roles. Placeholders, like the accounts: AWS refuses a principal that does not exist.
+legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/tui-analyst"]
+secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/tui-secured-analyst"]

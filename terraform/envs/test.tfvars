@@ -16,3 +16,7 @@ classify_schedule = {
 log_retention_days          = 30
 ledger_deletion_protection  = false
 secret_recovery_window_days = 7
+
+# Who may take the readers' roles. Placeholders, like the accounts: AWS refuses a principal that does not exist.
+legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/tui-analyst"]
+secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/tui-secured-analyst"]

@@ -318,6 +318,9 @@ run "test" {
     environment            = "test"
     data_account_id        = "333333333333"
     application_account_id = "444444444444"
+
+    legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/analyst"]
+    secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/secured-analyst"]
   }
 
   assert {
@@ -424,6 +427,9 @@ run "prod" {
     environment            = "prod"
     data_account_id        = "555555555555"
     application_account_id = "666666666666"
+
+    legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/analyst"]
+    secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/secured-analyst"]
   }
 
   assert {

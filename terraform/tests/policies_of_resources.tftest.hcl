@@ -603,6 +603,24 @@ run "queues_topics_and_keys" {
   }
 
   assert {
+    condition = alltrue([for role in [
+      { trust = module.copy_prefix.trust, service = "lambda" },
+      { trust = module.clean_prefix.trust, service = "lambda" },
+      { trust = module.optimization_trigger.trust, service = "lambda" },
+      { trust = module.success_fail_event.trust, service = "lambda" },
+      { trust = module.reconcile.trust, service = "lambda" },
+      { trust = module.ingest.trust, service = "glue" },
+      { trust = module.classify.trust, service = "glue" },
+      { trust = module.conform.trust, service = "glue" },
+      ] : [for statement in jsondecode(role.trust).Statement : [statement.Action, statement.Principal, statement.Condition]] == [[
+        "sts:AssumeRole",
+        { Service = "${role.service}.amazonaws.com" },
+        { StringEquals = { "aws:SourceAccount" = "222222222222" } },
+    ]]])
+    error_message = "Services may take a role for the application account only: ${module.copy_prefix.trust} ${module.ingest.trust}"
+  }
+
+  assert {
     condition     = alltrue([for document in values(data.aws_iam_policy_document.reader_trust) : jsondecode(document.json).Statement[0].Principal.AWS == "arn:aws:iam::222222222222:root"])
     error_message = "Unless principals are named, IAM of the application account decides who reads."
   }
@@ -612,5 +630,41 @@ run "queues_topics_and_keys" {
       for job in ["glue-2-dev", "tui-etl-glue3-raw-to-confirmed-dev", "tui-copyprefix-glue1-dev"] : "arn:aws:events:us-east-1:222222222222:rule/${job}-failed"
     ]
     error_message = data.aws_iam_policy_document.job_failures.json
+  }
+}
+
+# The denials follow the prefixes, also when secured tables lie beside the legacy ones.
+run "secured_tables_may_lie_elsewhere" {
+  command = plan
+
+  variables {
+    conformed_legacy_prefix  = "open/"
+    conformed_secured_prefix = "closed/"
+  }
+
+  assert {
+    condition = [for statement in jsondecode(data.aws_iam_policy_document.reader["legacy_reader"].json).Statement : [statement.Resource, try(statement.Condition.StringLike["s3:prefix"], "")] if statement.Effect == "Deny" && startswith(statement.Sid, "DenySecured") && statement.Action != "glue:*"] == [
+      ["arn:aws:s3:::grp2-confirmed-tui-dev/closed/*", ""],
+      ["arn:aws:s3:::grp2-confirmed-tui-dev", "closed/*"],
+    ]
+    error_message = data.aws_iam_policy_document.reader["legacy_reader"].json
+  }
+
+  assert {
+    condition = [for statement in jsondecode(data.aws_iam_policy_document.data_bucket["conformed"].json).Statement : [statement.Resource, try(statement.Condition.StringLike["s3:prefix"], "")] if statement.Effect == "Deny" && startswith(statement.Sid, "DenyLegacyReader")] == [
+      ["arn:aws:s3:::grp2-confirmed-tui-dev/closed/*", ""],
+      ["arn:aws:s3:::grp2-confirmed-tui-dev", "closed/*"],
+    ]
+    error_message = data.aws_iam_policy_document.data_bucket["conformed"].json
+  }
+
+  assert {
+    condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.data_bucket["conformed"].json).Statement : statement.Sid => sort(flatten([statement.Resource])) if statement.Effect == "Allow" && statement.Action != "s3:ListBucket" }) == jsonencode({
+      ConformReadTables       = ["arn:aws:s3:::grp2-confirmed-tui-dev/closed/*", "arn:aws:s3:::grp2-confirmed-tui-dev/open/*"]
+      ConformWriteTables      = ["arn:aws:s3:::grp2-confirmed-tui-dev/closed/*", "arn:aws:s3:::grp2-confirmed-tui-dev/open/*"]
+      LegacyReaderReadTables  = ["arn:aws:s3:::grp2-confirmed-tui-dev/open/*"]
+      SecuredReaderReadTables = ["arn:aws:s3:::grp2-confirmed-tui-dev/closed/*", "arn:aws:s3:::grp2-confirmed-tui-dev/open/*"]
+    })
+    error_message = data.aws_iam_policy_document.data_bucket["conformed"].json
   }
 }

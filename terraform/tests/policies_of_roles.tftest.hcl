@@ -256,7 +256,7 @@ run "roles" {
         for statement in jsondecode(module.clean_prefix.policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
       ])))
       }) == jsonencode({
-      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                      = "dynamodb:GetItem dynamodb:UpdateItem"
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                      = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:UpdateItem"
       "arn:aws:kms:us-east-1:222222222222:key/application"                                     = "kms:Decrypt"
       "arn:aws:kms:us-east-1:222222222222:key/messaging"                                       = "kms:Decrypt kms:GenerateDataKey"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-cleanprefix-lambda-dev:*" = "logs:CreateLogStream logs:PutLogEvents"

@@ -379,3 +379,82 @@ run "sixth_round" {
     var.function_settings,
   ]
 }
+
+run "outside_dev_readers_are_named" {
+  command = plan
+
+  variables {
+    environment = "test"
+  }
+
+  expect_failures = [
+    var.legacy_reader_principal_arns,
+    var.secured_reader_principal_arns,
+  ]
+}
+
+run "outside_dev_no_account_as_a_whole_reads" {
+  command = plan
+
+  variables {
+    environment                   = "prod"
+    legacy_reader_principal_arns  = ["arn:aws:iam::222222222222:role/analyst", "arn:aws:iam::222222222222:root"]
+    secured_reader_principal_arns = ["arn:aws:iam::222222222222:root"]
+
+    # secured tables around the legacy ones
+    conformed_legacy_prefix  = "tables/legacy/"
+    conformed_secured_prefix = "tables/"
+
+    # an incident without a category
+    servicenow_incident = { category = " " }
+  }
+
+  expect_failures = [
+    var.legacy_reader_principal_arns,
+    var.secured_reader_principal_arns,
+    var.conformed_secured_prefix,
+    var.servicenow_incident,
+  ]
+}
+
+run "secured_tables_are_in_no_datasets_folder" {
+  command = plan
+
+  variables {
+    conformed_secured_prefix = "legacy/private/"
+
+    servicenow_incident            = { urgency = 4 }
+    landing_receive_wait_seconds   = 21
+    listing_pass_alarm_seconds     = 60
+    athena_results_noncurrent_days = 0
+  }
+
+  expect_failures = [
+    var.conformed_secured_prefix,
+    var.servicenow_incident,
+    var.landing_receive_wait_seconds,
+    var.listing_pass_alarm_seconds,
+    var.athena_results_noncurrent_days,
+  ]
+}
+
+# The rules of the second prefix are measured by the first, so that each has a run.
+run "the_legacy_prefix_holds_no_wildcard" {
+  command = plan
+
+  variables {
+    conformed_legacy_prefix = "legacy*/"
+  }
+
+  expect_failures = [var.conformed_legacy_prefix]
+}
+
+run "the_secured_prefix_holds_no_wildcard" {
+  command = plan
+
+  variables {
+    conformed_secured_prefix = "secured?/"
+  }
+
+  expect_failures = [var.conformed_secured_prefix]
+}

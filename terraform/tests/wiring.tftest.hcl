@@ -307,7 +307,8 @@ run "functions" {
   assert {
     condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
       function.configuration.alarm_dimensions == tomap({ FunctionName = function.name }) &&
-      function.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      function.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) &&
+      function.configuration.ok_actions == function.configuration.alarm_actions
     )])
     error_message = "Errors of every function must be told to the alerts topic."
   }
@@ -366,6 +367,14 @@ run "functions" {
       ENVIRONMENT            = "dev"
       TELLING_LEASE_SECONDS  = "300"
       RUST_LOG               = "info"
+
+      INCIDENT_CATEGORY             = "software"
+      INCIDENT_SUBCATEGORY          = ""
+      INCIDENT_ASSIGNMENT_GROUP     = ""
+      INCIDENT_URGENCY              = "2"
+      INCIDENT_IMPACT               = "2"
+      INCIDENT_URGENCY_AFTER_COMMIT = "3"
+      INCIDENT_IMPACT_AFTER_COMMIT  = "3"
     })
     error_message = jsonencode(module.success_fail_event.configuration.environment)
   }
@@ -378,6 +387,7 @@ run "functions" {
       INGEST_JOB        = "tui-copyprefix-glue1-dev"
       CLASSIFY_JOB      = "glue-2-dev"
       CONFORM_JOB       = "tui-etl-glue3-raw-to-confirmed-dev"
+      CLASSIFY_ENABLED  = "true"
       CLASSIFY_WEEKDAY  = "FRI"
       CLASSIFY_TIME     = "12:00"
       CLASSIFY_TIMEZONE = "Europe/London"
@@ -567,7 +577,7 @@ run "rules_schedule_and_alerts" {
 
   assert {
     condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age]) :
-      alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) && alarm.ok_actions == alarm.alarm_actions
     ])
     error_message = "Every alarm is told to the alerts topic."
   }
@@ -689,7 +699,8 @@ run "jobs_and_scripts" {
         detail      = { jobName = [job.name], state = ["FAILED", "TIMEOUT", "STOPPED"] }
       } &&
       job.configuration.alarm_dimensions == tomap({ RuleName = "${job.name}-failed" }) &&
-      job.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"])
+      job.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) &&
+      job.configuration.ok_actions == job.configuration.alarm_actions
     )])
     error_message = "A failing run of each job must raise an alarm, whatever the functions do."
   }
@@ -720,6 +731,42 @@ run "jobs_and_scripts" {
   }
 }
 
+run "incidents_go_where_they_are_told_to" {
+  command = plan
+
+  variables {
+    servicenow_incident = {
+      category             = "data platform"
+      subcategory          = "etl"
+      assignment_group     = "ETL operators"
+      urgency              = 1
+      impact               = 2
+      urgency_after_commit = 3
+      impact_after_commit  = 2
+    }
+    landing_receive_wait_seconds = 5
+    listing_pass_alarm_seconds   = 7200
+  }
+
+  assert {
+    condition = { for name, value in module.success_fail_event.configuration.environment : name => value if startswith(name, "INCIDENT_") } == {
+      INCIDENT_CATEGORY             = "data platform"
+      INCIDENT_SUBCATEGORY          = "etl"
+      INCIDENT_ASSIGNMENT_GROUP     = "ETL operators"
+      INCIDENT_URGENCY              = "1"
+      INCIDENT_IMPACT               = "2"
+      INCIDENT_URGENCY_AFTER_COMMIT = "3"
+      INCIDENT_IMPACT_AFTER_COMMIT  = "2"
+    }
+    error_message = jsonencode(module.success_fail_event.configuration.environment)
+  }
+
+  assert {
+    condition     = aws_sqs_queue.landing.receive_wait_time_seconds == 5 && aws_cloudwatch_metric_alarm.listing_pass_age.threshold == 7200
+    error_message = "The queue's wait and the alarm on the listing must follow their variables."
+  }
+}
+
 run "schedule_and_reconcile_agree" {
   command = plan
 
@@ -735,6 +782,7 @@ run "schedule_and_reconcile_agree" {
 
   assert {
     condition = (
+      module.reconcile.configuration.environment["CLASSIFY_ENABLED"] == "false" &&
       module.reconcile.configuration.environment["CLASSIFY_WEEKDAY"] == "MON" &&
       module.reconcile.configuration.environment["CLASSIFY_TIME"] == "07:05" &&
       module.reconcile.configuration.environment["CLASSIFY_TIMEZONE"] == "UTC"

@@ -1,7 +1,7 @@
 //! Deletes what the ingest runs of one classify run left in temp: many small manifests or few
 //! large ones, in flat memory.
 //!
-//! Ingest runs are checked some ahead of the deletions. A check reads the run and its whole
+//! Ingest runs are checked some ahead of the deletions. A check reads the run's whole
 //! manifest, because no key may be deleted before the manifest is known to be whole and to list
 //! only what is the run's own. Keys of a manifest that has few are kept meanwhile; a larger one is
 //! read a second time, held to the entity tag of the first time and checked all over. Batches are
@@ -9,8 +9,9 @@
 
 use anyhow::{Context, Result};
 use futures::{StreamExt, stream};
+use pipeline::ledger::{LedgerItem, RunItem};
 use pipeline::manifest::{self, KeysToDelete, Location};
-use pipeline::protocol::Stage;
+use pipeline::protocol::{Stage, run_pk};
 use tokio::task::JoinSet;
 
 use crate::delete::{Failed, KEYS_A_CALL, Outcome, Patience, delete};
@@ -88,7 +89,8 @@ enum Checked {
 /// that must be left alone, or one key that can't be deleted, does not keep the others.
 ///
 /// # Errors
-/// Only if a task died; everything else is in the tally.
+/// Only if the ledger can't be read, in which case nothing is deleted, or if a task died; everything
+/// else is in the tally.
 pub async fn clean(
     config: &Config,
     clients: &Clients,
@@ -97,11 +99,12 @@ pub async fn clean(
 ) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut deletions = Deletions::new(config, clients);
-    let mut checks = stream::iter(run_ids)
-        .map(|run_id| {
+    let runs = runs(clients, &run_ids).await?;
+    let mut checks = stream::iter(run_ids.into_iter().zip(runs))
+        .map(|(run_id, run)| {
             let (config, clients, by) = (config.clone(), clients.clone(), by.to_owned());
             // A task of its own: it gets on while this one waits for deletions.
-            tokio::spawn(async move { check(&config, &clients, &by, run_id).await })
+            tokio::spawn(async move { check(&config, &clients, &by, run_id, run).await })
         })
         .buffered(CHECKS_IN_FLIGHT);
     while let Some(checked) = checks.next().await {
@@ -132,9 +135,29 @@ pub async fn clean(
     Ok(tally)
 }
 
+/// The runs' items, in this order; a hundred a request, as with a request each the ledger would be most
+/// of the time that many small runs take. A consumed run's item does not change any more.
+async fn runs(clients: &Clients, run_ids: &[String]) -> Result<Vec<Option<RunItem>>> {
+    let pks: Vec<String> = run_ids
+        .iter()
+        .map(|run_id| run_pk(Stage::Ingest, run_id))
+        .collect();
+    let mut items = clients.ledger.items(&pks).await?;
+    let runs = pks.iter().map(|pk| match items.remove(pk) {
+        Some(LedgerItem::Run(run)) => Some(run),
+        _ => None,
+    });
+    Ok(runs.collect())
+}
+
 /// First pass: nothing is deleted.
-async fn check(config: &Config, clients: &Clients, by: &str, run_id: String) -> Result<Checked> {
-    let run = clients.ledger.run(Stage::Ingest, &run_id).await?;
+async fn check(
+    config: &Config,
+    clients: &Clients,
+    by: &str,
+    run_id: String,
+    run: Option<RunItem>,
+) -> Result<Checked> {
     let uri = consumed(&run_id, run.as_ref(), by)?;
     let at = Location::within(&config.state_bucket, uri)?;
     let (mut keys, etag) = keys(config, clients, (&run_id, &at, None)).await?;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -33,6 +34,8 @@ struct World {
     /// Codes to answer for a key, one a call; then it is deleted.
     errors: HashMap<String, Vec<&'static str>>,
     read: Vec<(String, Option<String>)>,
+    /// Runs that were asked for, by request.
+    asked: Vec<Vec<String>>,
     calls: Vec<Vec<String>>,
     deleted: BTreeSet<String>,
     updates: Vec<(String, String)>,
@@ -44,7 +47,11 @@ fn text(value: &str) -> AttributeValue {
 
 impl World {
     fn run(&mut self, stage: u8, run_id: &str, attributes: &[(&str, &str)]) {
-        let mut item = HashMap::from([("state".to_owned(), text("COMMITTED"))]);
+        let pk = format!("RUN#{stage}#{run_id}");
+        let mut item = HashMap::from([
+            ("pk".to_owned(), text(&pk)),
+            ("state".to_owned(), text("COMMITTED")),
+        ]);
         item.insert(
             "manifest".to_owned(),
             text(&format!("s3://{STATE}/m/{stage}/{run_id}")),
@@ -54,7 +61,7 @@ impl World {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), text(value))),
         );
-        self.runs.insert(format!("RUN#{stage}#{run_id}"), item);
+        self.runs.insert(pk, item);
     }
 
     fn manifest(&mut self, stage: u8, run_id: &str, lines: &[Value]) {
@@ -104,7 +111,7 @@ fn keys(run_id: &str, count: usize) -> BTreeSet<String> {
 type Shared = Arc<Mutex<World>>;
 
 fn ledger(world: &Shared) -> Ledger {
-    let (reads, writes) = (Arc::clone(world), Arc::clone(world));
+    let (reads, batches, writes) = (Arc::clone(world), Arc::clone(world), Arc::clone(world));
     let get = mock!(aws_sdk_dynamodb::Client::get_item).then_compute_output(move |input| {
         assert_eq!(
             input.consistent_read(),
@@ -112,10 +119,27 @@ fn ledger(world: &Shared) -> Ledger {
             "the ledger must be read consistently"
         );
         let pk = input.key().unwrap()["pk"].as_s().unwrap();
+        let mut world = reads.lock().unwrap();
+        world.asked.push(vec![pk.clone()]);
         GetItemOutput::builder()
-            .set_item(reads.lock().unwrap().runs.get(pk).cloned())
+            .set_item(world.runs.get(pk).cloned())
             .build()
     });
+    let batch_get =
+        mock!(aws_sdk_dynamodb::Client::batch_get_item).then_compute_output(move |input| {
+            let wanted = &input.request_items().unwrap()["ledger"];
+            assert_eq!(wanted.consistent_read(), Some(true));
+            assert!(wanted.keys().len() <= 100, "DynamoDB takes no more");
+            let keys = wanted.keys().iter();
+            let pks: Vec<_> = keys.map(|key| key["pk"].as_s().unwrap().clone()).collect();
+            let mut world = batches.lock().unwrap();
+            let found = pks.iter().filter_map(|pk| world.runs.get(pk).cloned());
+            let found = found.collect();
+            world.asked.push(pks);
+            BatchGetItemOutput::builder()
+                .responses("ledger", found)
+                .build()
+        });
     let update = mock!(aws_sdk_dynamodb::Client::update_item).then_compute_output(move |input| {
         let pk = input.key().unwrap()["pk"].as_s().unwrap().clone();
         let expression = input.update_expression().unwrap().to_owned();
@@ -123,7 +147,11 @@ fn ledger(world: &Shared) -> Ledger {
         UpdateItemOutput::builder().build()
     });
     Ledger::new(
-        mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&get, &update]),
+        mock_client!(
+            aws_sdk_dynamodb,
+            RuleMode::MatchAny,
+            [&get, &batch_get, &update]
+        ),
         "ledger",
     )
 }
@@ -449,6 +477,24 @@ async fn many_runs_and_keys_are_all_accounted_for() {
     );
     assert_eq!(world.deleted.len(), 24_000);
     assert_eq!(world.calls.len(), 24);
+}
+
+#[tokio::test]
+async fn runs_are_read_a_hundred_at_a_time_and_one_that_is_unknown_is_left_alone() {
+    let names: Vec<_> = (0..250).map(|number| format!("jr_{number}")).collect();
+    let runs: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let mut world = World::classified(&runs);
+    world.runs.remove("RUN#1#jr_7");
+    let (result, world) = run(world).await;
+    let said = complaint(result);
+    assert!(
+        said.contains("1 ingest runs were left alone, the first: run jr_7 is not in the ledger"),
+        "{said}"
+    );
+    assert_eq!(world.deleted.len(), 249);
+    let mut sizes: Vec<_> = world.asked.iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 50, 100, 100], "the classify run, and the others");
 }
 
 #[tokio::test]

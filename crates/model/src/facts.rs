@@ -44,6 +44,7 @@ fn at(text: &str) -> Timestamp {
 #[allow(clippy::expect_used)]
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let value = |name: &str| match name {
+        "CLASSIFY_ENABLED" => "true".to_owned(),
         "CLASSIFY_WEEKDAY" => "FRI".to_owned(),
         "CLASSIFY_TIME" => "12:00".to_owned(),
         "CLASSIFY_TIMEZONE" => "UTC".to_owned(),
@@ -129,7 +130,7 @@ pub fn marked(item_pk: &str) -> Option<(u8, Index)> {
 
 fn snapshot(world: &World) -> Snapshot {
     let mut snapshot = Snapshot {
-        due: CONFIG.classify_schedule.last_due(*NOW, &CONFIG.patience),
+        due: CONFIG.classify_due(*NOW),
         full_pass_started_at: Some(*LISTED),
         ..Snapshot::default()
     };

@@ -1,10 +1,10 @@
 //! What the function is told by its environment, and the clients it works with.
 
 use aws_config::SdkConfig;
-use jiff::SignedDuration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use pipeline::config::{ConfigError, environment, parsed_with, required, seconds};
+use jiff::{SignedDuration, Timestamp};
+use pipeline::config::{ConfigError, environment, parsed, parsed_with, required, seconds};
 use pipeline::ledger::Ledger;
 use pipeline::protocol::{Patience, Stage, WeeklySchedule, parse_weekday};
 
@@ -27,8 +27,8 @@ pub struct Config {
     /// `CONFORM_JOB`: name of the Glue 3 job.
     pub conform_job: String,
     /// `CLASSIFY_WEEKDAY` (FRI), `CLASSIFY_TIME` (12:00), `CLASSIFY_TIMEZONE` (Europe/Berlin): when
-    /// the schedule starts Glue 2.
-    pub classify_schedule: WeeklySchedule,
+    /// the schedule starts Glue 2. `CLASSIFY_ENABLED` (true, false): whether it does at all; `None` if not.
+    pub classify_schedule: Option<WeeklySchedule>,
     /// `EVENT_BUS_NAME`: where the event of a run's end is sent again.
     pub event_bus_name: String,
     /// `LOOKBACK_HOURS`: how old a run may be to be looked after.
@@ -92,6 +92,14 @@ impl Config {
         })
     }
 
+    /// When the weekly run was last due, and its grace is over; never while the schedule is switched off.
+    #[must_use]
+    pub fn classify_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.classify_schedule
+            .as_ref()?
+            .last_due(now, &self.patience)
+    }
+
     /// The name of a stage's job.
     #[must_use]
     pub fn job(&self, stage: Stage) -> &str {
@@ -103,8 +111,11 @@ impl Config {
     }
 }
 
-fn schedule(lookup: &impl Fn(&str) -> Option<String>) -> Result<WeeklySchedule, ConfigError> {
-    Ok(WeeklySchedule {
+/// What can't be meant is refused even while it is switched off, not on the day that it is switched on.
+fn schedule(
+    lookup: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<WeeklySchedule>, ConfigError> {
+    let schedule = WeeklySchedule {
         weekday: parsed_with(
             lookup,
             "CLASSIFY_WEEKDAY",
@@ -120,7 +131,9 @@ fn schedule(lookup: &impl Fn(&str) -> Option<String>) -> Result<WeeklySchedule, 
             "a time zone's name as Europe/Berlin",
             |text| TimeZone::get(text).ok(),
         )?,
-    })
+    };
+    let is_enabled: bool = parsed(lookup, "CLASSIFY_ENABLED", "true or false")?;
+    Ok(is_enabled.then_some(schedule))
 }
 
 /// The services that it calls.
@@ -160,6 +173,7 @@ mod tests {
 
     fn value_of(name: &str) -> String {
         let value = match name {
+            "CLASSIFY_ENABLED" => "true",
             "CLASSIFY_WEEKDAY" => "FRI",
             "CLASSIFY_TIME" => "12:00",
             "CLASSIFY_TIMEZONE" => "Europe/Berlin",
@@ -199,10 +213,28 @@ mod tests {
     fn the_schedule_is_understood() {
         let schedule = Config::from_lookup(|name| Some(value_of(name)))
             .unwrap()
-            .classify_schedule;
+            .classify_schedule
+            .unwrap();
         assert_eq!(schedule.weekday, Weekday::Friday);
         assert_eq!(schedule.time, time(12, 0, 0, 0));
         assert_eq!(schedule.timezone.iana_name(), Some("Europe/Berlin"));
+    }
+
+    #[test]
+    fn nothing_is_due_while_the_schedule_is_switched_off() {
+        let due = |enabled: &str| {
+            let with = |asked: &str| {
+                Some(if asked == "CLASSIFY_ENABLED" {
+                    enabled.to_owned()
+                } else {
+                    value_of(asked)
+                })
+            };
+            let now = "2026-11-23T12:00:00Z".parse().unwrap();
+            Config::from_lookup(with).unwrap().classify_due(now)
+        };
+        assert_eq!(due("true"), "2026-11-20T11:00:00Z".parse().ok());
+        assert_eq!(due("false"), None);
     }
 
     #[test]
@@ -225,6 +257,7 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_by_name() {
         for (name, value) in [
+            ("CLASSIFY_ENABLED", "maybe"),
             ("CLASSIFY_WEEKDAY", "Freitag"),
             ("CLASSIFY_TIME", "noon"),
             ("CLASSIFY_TIME", "25:00"),

@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub runs: Vec<(Stage, GlueRun)>,
     /// Runs that the ledger has and Glue was asked for and does not know.
     pub unknown: Vec<RunItem>,
-    /// When the weekly run was last due, and its grace is over.
+    /// When the weekly run was last due, and its grace is over; `None` if it is switched off.
     pub due: Option<Timestamp>,
     /// When the last listing of the whole landing zone began.
     pub full_pass_started_at: Option<Timestamp>,
@@ -63,7 +63,7 @@ pub async fn gather(
     now: Timestamp,
 ) -> anyhow::Result<Snapshot> {
     let mut snapshot = Snapshot {
-        due: config.classify_schedule.last_due(now, &config.patience),
+        due: config.classify_due(now),
         full_pass_started_at: clients.ledger.cursor().await?.full_pass_started_at,
         ..Snapshot::default()
     };

@@ -7,7 +7,7 @@
 //!   run's input was not cleaned, however long ago that was (as long as Glue remembers the run); markers
 //!   that stand for nothing are dropped; stage 1 or 3 is started if it has open work and no active run
 //!   (with growing pauses while its runs commit nothing), stage 2 if its weekly moment passed without a
-//!   run. Then, as long as there is time: landed versions that have no item are taken in (a window of the
+//!   run and its schedule is not switched off. Then, as long as there is time: landed versions that have no item are taken in (a window of the
 //!   landing zone's versions an invocation), and stage 1 is started if there were any.
 //! - **Environment**: see [`Config`]. **Permissions**: `dynamodb:Query`, `GetItem`, `BatchGetItem`,
 //!   `PutItem`, `UpdateItem`, `DeleteItem` on the ledger, `glue:GetJobRuns`, `GetJobRun`,

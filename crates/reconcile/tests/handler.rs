@@ -444,6 +444,7 @@ fn config() -> Config {
             "INGEST_JOB" => "glue1",
             "CLASSIFY_JOB" => "glue2",
             "CONFORM_JOB" => "glue3",
+            "CLASSIFY_ENABLED" => "true",
             "CLASSIFY_WEEKDAY" => "FRI",
             "CLASSIFY_TIME" => "12:00",
             "CLASSIFY_TIMEZONE" => "Europe/Berlin",
@@ -839,15 +840,31 @@ async fn one_part_that_fails_does_not_stop_the_others_but_fails_the_invocation()
     );
 }
 
-#[tokio::test]
-async fn the_missed_weekly_run_is_started_once_its_moment_is_half_an_hour_past() {
-    let aws = Aws::default()
+/// A run of stage 1 that was committed before the weekly run was due.
+fn waiting_for_the_weekly_run() -> Aws {
+    Aws::default()
         .with(&[
             ("pk", "RUN#1#jr_1"),
             ("state", "COMMITTED"),
             ("told_at", "2026-11-19T11:00:00.000Z"),
         ])
-        .marked(Stage::Classify, "RUN#1#jr_1", ago(4 * 24 * 60));
+        .marked(Stage::Classify, "RUN#1#jr_1", ago(4 * 24 * 60))
+}
+
+#[tokio::test]
+async fn the_missed_weekly_run_is_not_started_while_the_schedule_is_switched_off() {
+    let config = Config {
+        classify_schedule: None,
+        ..config()
+    };
+    let aws = waiting_for_the_weekly_run();
+    let summary = handler(&config, &aws.clients(), &invocation()).await;
+    assert_eq!(summary.unwrap().started, []);
+}
+
+#[tokio::test]
+async fn the_missed_weekly_run_is_started_once_its_moment_is_half_an_hour_past() {
+    let aws = waiting_for_the_weekly_run();
     assert_eq!(aws.effects().await.1, ["start glue2 for reconcile"]);
     let ran = aws
         .clone()

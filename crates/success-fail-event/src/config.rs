@@ -1,7 +1,7 @@
 //! What the function is told by its environment.
 
 use jiff::SignedDuration;
-use pipeline::config::{ConfigError, environment, required, seconds};
+use pipeline::config::{ConfigError, environment, parsed_with, required, seconds};
 use pipeline::protocol::Stage;
 
 /// Table of the ledger.
@@ -24,6 +24,72 @@ pub const SERVICENOW_SECRET_ID: &str = "SERVICENOW_SECRET_ID";
 pub const ENVIRONMENT: &str = "ENVIRONMENT";
 /// Seconds that whoever tells of a run may take before another may try.
 pub const TELLING_LEASE_SECONDS: &str = "TELLING_LEASE_SECONDS";
+/// ServiceNow's category of the incidents.
+pub const INCIDENT_CATEGORY: &str = "INCIDENT_CATEGORY";
+/// Its subcategory; empty for none.
+pub const INCIDENT_SUBCATEGORY: &str = "INCIDENT_SUBCATEGORY";
+/// The group (name or `sys_id`) that gets the incidents; empty leaves it to ServiceNow's own rules.
+pub const INCIDENT_ASSIGNMENT_GROUP: &str = "INCIDENT_ASSIGNMENT_GROUP";
+/// Urgency, 1 (high) to 3 (low), of a run that did not commit.
+pub const INCIDENT_URGENCY: &str = "INCIDENT_URGENCY";
+/// Impact, 1 (high) to 3 (low), of a run that did not commit.
+pub const INCIDENT_IMPACT: &str = "INCIDENT_IMPACT";
+/// Urgency of a run that failed after its commit.
+pub const INCIDENT_URGENCY_AFTER_COMMIT: &str = "INCIDENT_URGENCY_AFTER_COMMIT";
+/// Impact of a run that failed after its commit.
+pub const INCIDENT_IMPACT_AFTER_COMMIT: &str = "INCIDENT_IMPACT_AFTER_COMMIT";
+
+/// How bad it is, in ServiceNow's numbers: 1 (high) to 3 (low).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Severity {
+    /// How soon somebody has to look.
+    pub urgency: String,
+    /// How much depends on it.
+    pub impact: String,
+}
+
+/// Where incidents go in ServiceNow, and how bad they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentFields {
+    /// [`INCIDENT_CATEGORY`]
+    pub category: String,
+    /// [`INCIDENT_SUBCATEGORY`]
+    pub subcategory: Option<String>,
+    /// [`INCIDENT_ASSIGNMENT_GROUP`]
+    pub assignment_group: Option<String>,
+    /// [`INCIDENT_URGENCY`] and [`INCIDENT_IMPACT`]
+    pub not_committed: Severity,
+    /// [`INCIDENT_URGENCY_AFTER_COMMIT`] and [`INCIDENT_IMPACT_AFTER_COMMIT`]
+    pub after_commit: Severity,
+}
+
+impl IncidentFields {
+    fn from_lookup(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let optional = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
+        Ok(Self {
+            category: required(lookup, INCIDENT_CATEGORY)?,
+            subcategory: optional(INCIDENT_SUBCATEGORY),
+            assignment_group: optional(INCIDENT_ASSIGNMENT_GROUP),
+            not_committed: Severity {
+                urgency: level(lookup, INCIDENT_URGENCY)?,
+                impact: level(lookup, INCIDENT_IMPACT)?,
+            },
+            after_commit: Severity {
+                urgency: level(lookup, INCIDENT_URGENCY_AFTER_COMMIT)?,
+                impact: level(lookup, INCIDENT_IMPACT_AFTER_COMMIT)?,
+            },
+        })
+    }
+}
+
+fn level(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<String, ConfigError> {
+    parsed_with(lookup, name, "1, 2 or 3", |text| {
+        matches!(text, "1" | "2" | "3").then(|| text.to_owned())
+    })
+}
 
 /// Configuration; see the constants of this module.
 #[derive(Debug, Clone)]
@@ -48,6 +114,8 @@ pub struct Config {
     pub environment: String,
     /// [`TELLING_LEASE_SECONDS`]
     pub telling_lease: SignedDuration,
+    /// What is set in every incident.
+    pub incident: IncidentFields,
 }
 
 impl Config {
@@ -75,6 +143,7 @@ impl Config {
             servicenow_secret_id: required(&lookup, SERVICENOW_SECRET_ID)?,
             environment: required(&lookup, ENVIRONMENT)?,
             telling_lease: seconds(&lookup, TELLING_LEASE_SECONDS)?,
+            incident: IncidentFields::from_lookup(&lookup)?,
         })
     }
 
@@ -98,6 +167,9 @@ mod tests {
     fn value_of(name: &str) -> String {
         match name {
             TELLING_LEASE_SECONDS => "300".to_owned(),
+            INCIDENT_URGENCY | INCIDENT_IMPACT_AFTER_COMMIT => "1".to_owned(),
+            INCIDENT_IMPACT => "2".to_owned(),
+            INCIDENT_URGENCY_AFTER_COMMIT => "3".to_owned(),
             other => other.to_lowercase(),
         }
     }
@@ -119,5 +191,47 @@ mod tests {
         assert_eq!(config.notification_topic_arn, "notification_topic_arn");
         assert_eq!(config.alert_topic_arn, "alert_topic_arn");
         assert_eq!(config.telling_lease, SignedDuration::from_mins(5));
+        let severity = |urgency: &str, impact: &str| Severity {
+            urgency: urgency.to_owned(),
+            impact: impact.to_owned(),
+        };
+        let expected = IncidentFields {
+            category: "incident_category".to_owned(),
+            subcategory: Some("incident_subcategory".to_owned()),
+            assignment_group: Some("incident_assignment_group".to_owned()),
+            not_committed: severity("1", "2"),
+            after_commit: severity("3", "1"),
+        };
+        assert_eq!(config.incident, expected);
+    }
+
+    #[test]
+    fn an_empty_group_is_none_and_an_urgency_beyond_the_scale_is_refused_by_name() {
+        let with = |name: &str, value: &str| {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            Config::from_lookup(move |asked| {
+                Some(if asked == name {
+                    value.clone()
+                } else {
+                    value_of(asked)
+                })
+            })
+        };
+        let incident = with(INCIDENT_ASSIGNMENT_GROUP, "").unwrap().incident;
+        assert_eq!(incident.assignment_group, None);
+        let incident = with(INCIDENT_SUBCATEGORY, " ").unwrap().incident;
+        assert_eq!(incident.subcategory, None);
+        for name in [
+            INCIDENT_URGENCY,
+            INCIDENT_IMPACT,
+            INCIDENT_URGENCY_AFTER_COMMIT,
+            INCIDENT_IMPACT_AFTER_COMMIT,
+        ] {
+            for value in ["0", "4", "high", ""] {
+                let error = with(name, value).unwrap_err().to_string();
+                assert!(error.contains(name), "{error}");
+            }
+        }
+        assert!(with(INCIDENT_CATEGORY, "").is_err());
     }
 }

@@ -3,6 +3,7 @@
 use pipeline::ledger::{Matter, RunItem};
 use pipeline::protocol::Stage;
 
+use crate::config::IncidentFields;
 use crate::mail::Message;
 use crate::plan::Fault;
 use crate::service_now::{Incident, Unreachable};
@@ -26,11 +27,11 @@ pub fn correlation_id(environment: &str, run_id: &str, matter: Matter) -> String
 
 /// What ServiceNow is told.
 #[must_use]
-pub fn incident(about: &About<'_>, fault: Fault) -> Incident {
+pub fn incident(about: &About<'_>, fault: Fault, fields: &IncidentFields) -> Incident {
     let change = about.change;
-    let (urgency, impact) = match fault {
-        Fault::AfterCommit | Fault::NotCleaned => ("3", "3"),
-        Fault::NotCommitted | Fault::NeverStarted => ("2", "2"),
+    let severity = match fault {
+        Fault::AfterCommit | Fault::NotCleaned => &fields.after_commit,
+        Fault::NotCommitted | Fault::NeverStarted => &fields.not_committed,
     };
     Incident {
         short_description: cut(
@@ -44,9 +45,11 @@ pub fn incident(about: &About<'_>, fault: Fault) -> Incident {
             SHORT_DESCRIPTION,
         ),
         description: description(about, fault),
-        category: "software",
-        urgency,
-        impact,
+        category: fields.category.clone(),
+        subcategory: fields.subcategory.clone(),
+        assignment_group: fields.assignment_group.clone(),
+        urgency: severity.urgency.clone(),
+        impact: severity.impact.clone(),
         correlation_id: correlation_id(about.environment, &change.run_id, fault.matter()),
         correlation_display: "tui-etl",
     }
@@ -163,7 +166,7 @@ mod tests {
     use reqwest::StatusCode;
 
     use super::*;
-    use crate::sample::{about, change, run};
+    use crate::sample::{about, change, fields, run};
 
     #[test]
     fn an_incident_says_what_a_person_needs() {
@@ -172,7 +175,7 @@ mod tests {
             state: RunState::Started,
             ..run(Stage::Ingest)
         };
-        let incident = incident(&about(&change, &run), Fault::NotCommitted);
+        let incident = incident(&about(&change, &run), Fault::NotCommitted, &fields());
         assert_eq!(
             incident.short_description,
             "[dev] Glue 1 (ingest) ended as TIMEOUT without committing: glue-x-dev"
@@ -224,11 +227,11 @@ mod tests {
         let (change, run) = (change("FAILED", ""), run(Stage::Conform));
         let about = about(&change, &run);
         let (late, lost) = (
-            incident(&about, Fault::AfterCommit),
-            incident(&about, Fault::NotCommitted),
+            incident(&about, Fault::AfterCommit, &fields()),
+            incident(&about, Fault::NotCommitted, &fields()),
         );
-        assert_eq!((late.urgency, late.impact), ("3", "3"));
-        assert_eq!((lost.urgency, lost.impact), ("2", "2"));
+        assert_eq!((&*late.urgency, &*late.impact), ("3", "2"));
+        assert_eq!((&*lost.urgency, &*lost.impact), ("1", "2"));
         assert!(
             late.short_description.contains("after it had committed"),
             "{late:?}"
@@ -273,7 +276,7 @@ mod tests {
             started_by: Some("p".repeat(255)),
             ..run(Stage::Conform)
         };
-        let incident = incident(&about(&change, &run), Fault::NotCommitted);
+        let incident = incident(&about(&change, &run), Fault::NotCommitted, &fields());
         assert_eq!(incident.short_description.chars().count(), 160);
         assert!(
             incident.description.chars().count() <= 4_000,
@@ -292,7 +295,7 @@ mod tests {
     fn the_alert_has_the_whole_incident_and_why_it_waits() {
         let (change, run) = (change("FAILED", "boom"), run(Stage::Ingest));
         let about = about(&change, &run);
-        let incident = incident(&about, Fault::NotCommitted);
+        let incident = incident(&about, Fault::NotCommitted, &fields());
         let why = Unreachable::Status {
             status: StatusCode::SERVICE_UNAVAILABLE,
             explanation: ": sleeping".to_owned(),

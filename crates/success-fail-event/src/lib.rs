@@ -14,7 +14,9 @@
 //!
 //! **Environment**: `LEDGER_TABLE`, `STATE_BUCKET`, `INGEST_JOB`, `CLASSIFY_JOB`, `CONFORM_JOB`,
 //! `NOTIFICATION_TOPIC_ARN`, `ALERT_TOPIC_ARN`, `SERVICENOW_SECRET_ID`, `ENVIRONMENT`,
-//! `TELLING_LEASE_SECONDS`.
+//! `TELLING_LEASE_SECONDS`, and `INCIDENT_CATEGORY`, `INCIDENT_SUBCATEGORY`, `INCIDENT_ASSIGNMENT_GROUP`,
+//! `INCIDENT_URGENCY`, `INCIDENT_IMPACT`, `INCIDENT_URGENCY_AFTER_COMMIT`, `INCIDENT_IMPACT_AFTER_COMMIT`:
+//! what stands in those fields of an incident.
 //!
 //! **Failure**: an alarm is never lost. If ServiceNow can't be told, an alert goes out (once a run) and
 //! the invocation fails, so that Lambda tries it again; `told_at` stays open, so that `reconcile`
@@ -46,7 +48,7 @@ use pipeline::state_change::StateChange;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use config::Config;
+pub use config::{Config, IncidentFields, Severity};
 use plan::{Telling, plan, settle};
 use service_now::ServiceNow;
 

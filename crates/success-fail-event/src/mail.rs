@@ -3,11 +3,13 @@
 use pipeline::protocol::Stage;
 
 use crate::report::{Dataset, Report};
-use crate::words::{count, counted, duration, moment, run_link, subject, table};
+use crate::words::{count, counted, cut, duration, moment, run_link, subject, table};
 use crate::{About, title};
 
 /// So many quarantined files are named; the report names all.
 const FILES_NAMED: usize = 10;
+/// So much of a dataset's name stands in the table, which a longer one would spread over several screens.
+const NAME_SHOWN: usize = 40;
 /// So many datasets get a line of their own.
 const DATASETS_SHOWN: usize = 100;
 
@@ -159,10 +161,16 @@ fn rows(stage: Stage, report: &Report) -> String {
             .map(str::to_owned)
             .collect(),
     ];
+    let mut whole = Vec::new();
     for dataset in report.datasets.iter().take(DATASETS_SHOWN) {
         let name = match dataset.dataset.as_deref() {
             None | Some(NO_DATASET) => "(no dataset)".to_owned(),
-            Some(name) => name.to_owned(),
+            Some(name) => {
+                if name.chars().count() > NAME_SHOWN {
+                    whole.push(name);
+                }
+                cut(name, NAME_SHOWN)
+            }
         };
         lines.push(line(name, &|column| column.1(dataset)));
     }
@@ -173,7 +181,16 @@ fn rows(stage: Stage, report: &Report) -> String {
     if report.datasets.len() > 1 {
         lines.push(line("total".to_owned(), &|column| report.total(column.1)));
     }
-    table(&lines)
+    table(&lines) + &in_full(&whole)
+}
+
+/// The names that the table cuts.
+fn in_full(names: &[&str]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let names: String = names.iter().map(|name| format!("  {name}\n")).collect();
+    format!("\nNames that are cut above, in full:\n{names}")
 }
 
 fn links(about: &About<'_>) -> String {

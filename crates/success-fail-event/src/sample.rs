@@ -7,6 +7,7 @@ use pipeline::protocol::{RunState, Stage};
 use pipeline::state_change::{GlueState, StateChange};
 
 use crate::About;
+use crate::config::{IncidentFields, Severity};
 
 pub(crate) fn run(stage: Stage) -> RunItem {
     RunItem {
@@ -48,5 +49,19 @@ pub(crate) fn about<'a>(change: &'a StateChange, run: &'a RunItem) -> About<'a> 
         stage: run.stage,
         change,
         run,
+    }
+}
+
+pub(crate) fn fields() -> IncidentFields {
+    let severity = |urgency: &str, impact: &str| Severity {
+        urgency: urgency.to_owned(),
+        impact: impact.to_owned(),
+    };
+    IncidentFields {
+        category: "software".to_owned(),
+        subcategory: None,
+        assignment_group: None,
+        not_committed: severity("1", "2"),
+        after_commit: severity("3", "2"),
     }
 }

@@ -56,11 +56,17 @@ pub struct Incident {
     /// Everything that whoever takes it needs, 4,000 characters at most.
     pub description: String,
     /// ServiceNow's category.
-    pub category: &'static str,
+    pub category: String,
+    /// ServiceNow's subcategory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subcategory: Option<String>,
+    /// Who gets it; without it ServiceNow's own rules say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment_group: Option<String>,
     /// 1 (high) to 3 (low).
-    pub urgency: &'static str,
+    pub urgency: String,
     /// 1 (high) to 3 (low).
-    pub impact: &'static str,
+    pub impact: String,
     /// What makes it unique: one job run, one incident.
     pub correlation_id: String,
     /// Which system the correlation id is of.

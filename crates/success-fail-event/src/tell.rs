@@ -70,7 +70,7 @@ async fn raise(
     about: &About<'_>,
     fault: Fault,
 ) -> anyhow::Result<Told> {
-    let incident = incident(about, fault);
+    let incident = incident(about, fault, &config.incident);
     let unreachable = match clients
         .service_now
         .raise(&config.servicenow_secret_id, &incident)

@@ -222,6 +222,13 @@ fn config() -> Config {
         ("SERVICENOW_SECRET_ID", "tui-etl-servicenow-dev"),
         ("ENVIRONMENT", "dev"),
         ("TELLING_LEASE_SECONDS", "300"),
+        ("INCIDENT_CATEGORY", "data platform"),
+        ("INCIDENT_SUBCATEGORY", ""),
+        ("INCIDENT_ASSIGNMENT_GROUP", "ETL operators"),
+        ("INCIDENT_URGENCY", "2"),
+        ("INCIDENT_IMPACT", "1"),
+        ("INCIDENT_URGENCY_AFTER_COMMIT", "3"),
+        ("INCIDENT_IMPACT_AFTER_COMMIT", "3"),
     ]);
     Config::from_lookup(|name| values.get(name).map(|value| (*value).to_owned())).unwrap()
 }
@@ -408,7 +415,16 @@ async fn a_failed_run_raises_one_incident_and_sends_no_mail() {
     );
     let incident: Value = serde_json::from_str(&asked[1].body).unwrap();
     assert_eq!(incident["correlation_id"], "tui-etl-dev-jr_1");
-    assert_eq!(incident["urgency"], "2");
+    for (field, value) in [
+        ("category", json!("data platform")),
+        ("subcategory", Value::Null),
+        ("assignment_group", json!("ETL operators")),
+        ("urgency", json!("2")),
+        ("impact", json!("1")),
+    ] {
+        assert_eq!(incident[field], value, "{field}");
+    }
+    assert!(incident.get("subcategory").is_none(), "{incident}");
     let description = incident["description"].as_str().unwrap();
     assert!(
         description.contains("the books do not balance"),

@@ -14,6 +14,13 @@ data "aws_iam_policy_document" "trust" {
       type        = "Service"
       identifiers = ["glue.amazonaws.com"]
     }
+
+    # The service acts for other accounts too; they must not get this role through it.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account_id]
+    }
   }
 }
 
@@ -142,4 +149,5 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
   treat_missing_data  = "notBreaching"
 
   alarm_actions = [var.alarm.topic_arn]
+  ok_actions    = [var.alarm.topic_arn]
 }

@@ -18,6 +18,11 @@ output "policy" {
   value       = data.aws_iam_policy_document.this.json
 }
 
+output "trust" {
+  description = "Who may take the role (JSON)."
+  value       = data.aws_iam_policy_document.trust.json
+}
+
 output "configuration" {
   description = "The job as configured."
   value = {
@@ -30,6 +35,7 @@ output "configuration" {
     log_groups          = [for group in aws_cloudwatch_log_group.this : group.name]
     failure_pattern     = aws_cloudwatch_event_rule.failed.event_pattern
     alarm_actions       = aws_cloudwatch_metric_alarm.failed.alarm_actions
+    ok_actions          = aws_cloudwatch_metric_alarm.failed.ok_actions
     alarm_dimensions    = aws_cloudwatch_metric_alarm.failed.dimensions
   }
 }

@@ -18,6 +18,11 @@ output "policy" {
   value       = data.aws_iam_policy_document.this.json
 }
 
+output "trust" {
+  description = "Who may take the role (JSON)."
+  value       = data.aws_iam_policy_document.trust.json
+}
+
 output "configuration" {
   description = "The function as configured."
   value = {
@@ -33,6 +38,7 @@ output "configuration" {
     on_failure       = one(aws_lambda_function_event_invoke_config.this[*].destination_config[0].on_failure[0].destination)
     max_attempts     = one(aws_lambda_function_event_invoke_config.this[*].maximum_retry_attempts)
     alarm_actions    = aws_cloudwatch_metric_alarm.errors.alarm_actions
+    ok_actions       = aws_cloudwatch_metric_alarm.errors.ok_actions
     alarm_dimensions = aws_cloudwatch_metric_alarm.errors.dimensions
   }
 }

@@ -9,6 +9,7 @@ use super::*;
 fn config() -> Config {
     Config::from_lookup(|name| {
         let value = match name {
+            "CLASSIFY_ENABLED" => "true",
             "CLASSIFY_WEEKDAY" => "FRI",
             "CLASSIFY_TIME" => "12:00",
             "CLASSIFY_TIMEZONE" => "UTC",
@@ -146,9 +147,7 @@ impl Facts {
         for stage in Stage::ALL {
             self.0.settled_before.entry(stage).or_insert_with(now);
         }
-        self.0.due = config()
-            .classify_schedule
-            .last_due(now(), &config().patience);
+        self.0.due = config().classify_due(now());
         plan(&config(), &self.0, now())
     }
 }
@@ -429,7 +428,7 @@ fn the_weekly_run_is_given_half_an_hour() {
     let snapshot = Facts::default().mark(Stage::Classify, committed, 2 * DAY).0;
     for (at, expected) in [("2026-11-27T12:29:00Z", 0), ("2026-11-27T12:30:00Z", 1)] {
         let at = at.parse().unwrap();
-        let due = config().classify_schedule.last_due(at, &config().patience);
+        let due = config().classify_due(at);
         let snapshot = Snapshot {
             due,
             ..snapshot.clone()

@@ -127,6 +127,25 @@ fn very_many_datasets_are_summed_up() {
 }
 
 #[test]
+fn a_long_name_is_cut_in_the_table_and_given_in_full_below_it() {
+    let (change, run) = (change("SUCCEEDED", ""), run(Stage::Ingest));
+    let (fits, long) = ("f".repeat(40), "l".repeat(200));
+    let datasets = vec![dataset(&fits, 1, 0), dataset(&long, 1, 0)];
+    let body = success(&about(&change, &run), Some(&report(datasets))).body;
+    let table: Vec<_> = body
+        .lines()
+        .filter(|line| line.starts_with("  ff") || line.starts_with("  ll"))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    let cut = format!("{}...", "l".repeat(37));
+    assert_eq!(table, [&*fits, &*cut, &*long], "{body}");
+    assert!(
+        body.contains(&format!("cut above, in full:\n  {long}\n\nRun: ")),
+        "{body}"
+    );
+}
+
+#[test]
 fn files_without_a_dataset_are_called_that() {
     let (change, run) = (change("SUCCEEDED", ""), run(Stage::Ingest));
     for name in [None, Some("_none".to_owned())] {
