@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from local.demo import conditions
 from local.demo.landing import Landed, LocalFile, land
-from local.demo.observe import Pipeline, Snapshot, read_journal, until
+from local.demo.observe import Pipeline, Snapshot, until
 from local.demo.running import run_local
 from local.settings import Instance
 
@@ -43,6 +43,9 @@ class Watched(Pipeline):
     def __init__(self, instance: Instance) -> None:
         super().__init__(instance)
         self._orders: list[Order] = []
+        self._refusals: list[dict[str, Any]] = []
+        self._forgotten = 0  # the first so many of them
+        self._journal_read = 0  # bytes of it
 
     def drop(self, folder: Path, files: dict[str, bytes]) -> list[Landed]:
         """Lands files, given as {path below the landing prefix: content}."""
@@ -126,17 +129,31 @@ class Watched(Pipeline):
 
     def refusals(self) -> list[dict[str, Any]]:
         """What IAM refused to the pipeline's own roles (the analysts' are no part of the flow)."""
+        journal = self.instance.folder / "iam.jsonl"
+        if journal.exists():
+            # It grows to a hundred megabytes, and is looked at twice a second.
+            with journal.open("rb") as file:
+                file.seek(self._journal_read)
+                whole = b"".join(file.read().rpartition(b"\n")[:2])
+            self._journal_read += len(whole)
+            self._refusals += self._of_the_pipeline(line for line in whole.splitlines() if b'"Deny"' in line)
+        return list(self._refusals)
+
+    def _of_the_pipeline(self, denials: Iterable[bytes]) -> list[dict[str, Any]]:
         readers = {role for name, role in self.outputs["roles"].items() if name.endswith("-reader")}
-        denials = read_journal(self.instance.folder / "iam.jsonl", containing=b'"Deny"')
-        return [entry for entry in denials if entry["decision"] == "Deny" and entry["role"] not in readers]
+        return [entry for entry in map(json.loads, denials) if entry["role"] not in readers]
 
     def unordered_refusals(self) -> list[dict[str, Any]]:
         """Those that no test had asked for."""
         return [
             refusal
             for number, refusal in enumerate(self.refusals())
-            if not any(order.covers(number, refusal) for order in self._orders)
+            if number >= self._forgotten and not any(order.covers(number, refusal) for order in self._orders)
         ]
+
+    def forget_refusals(self) -> None:
+        """What was refused before now has ended a waiting already."""
+        self._forgotten = len(self.refusals())
 
     @contextmanager
     def refusals_ordered(self, role: str, action: str) -> Iterator[None]:

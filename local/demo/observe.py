@@ -255,15 +255,12 @@ class Pipeline:
         return read_journal(self.instance.folder / f"{name}.jsonl")
 
 
-def read_journal(path: Path, containing: bytes = b"") -> list[dict[str, Any]]:
-    """JSON Lines that someone else may be appending to: a last line without its end is not there yet.
-
-    With `containing`, only the lines in which these bytes are: a journal is long, and parsing it costs most.
-    """
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """JSON Lines that someone else may be appending to: a last line without its end is not there yet."""
     if not path.exists():
         return []
     whole, _, _ = path.read_bytes().rpartition(b"\n")
-    return [json.loads(line) for line in whole.splitlines() if line.strip() and containing in line]
+    return [json.loads(line) for line in whole.splitlines() if line.strip()]
 
 
 def database_names(databases: Any) -> list[str]:

@@ -65,6 +65,7 @@ class Lab(Watched):
     def begin(self, slug: str, seed: int) -> None:
         """A clean slate: nothing that an earlier case left may still be going on."""
         self._clear()
+        self.forget_refusals()
         self.edge.clear()
         for stage in STAGES:
             self._ask("/_local/glue/next", {"job": self.job(stage), "behaviour": "normal"})

@@ -70,6 +70,16 @@ def test_a_refusal_that_the_test_ordered_ends_no_waiting_then_or_later(still: St
     assert len(still.refusals()) == 2
 
 
+def test_a_refusal_counts_once_its_line_is_whole(still: Still) -> None:
+    still.note("glue1-role", "s3:ListBucket")
+    journal = still.instance.folder / "iam.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole[:50])
+    assert len(still.refusals()) == 1
+    journal.write_bytes(whole + whole)
+    assert len(still.refusals()) == 2
+
+
 @pytest.mark.parametrize(("role", "action"), [("glue1-role", "s3:ListBucket"), ("other-role", "s3:PutObject")])
 def test_an_order_covers_its_own_role_and_action_only(still: Still, role: str, action: str) -> None:
     with still.refusals_ordered("glue1-role", "s3:PutObject"):
@@ -89,6 +99,15 @@ def test_an_order_covers_its_own_time_only(still: Still, early: bool) -> None:
     with pytest.raises(Refused):
         still.settle(never, "ingested files", seconds=0)
     assert len(still.unordered_refusals()) == 1
+
+
+def test_what_was_refused_in_one_case_does_not_end_the_next(still: Still) -> None:
+    still.note("glue1-role", "s3:PutObject")
+    still.forget_refusals()
+    still.settle(lambda _: [], "ingested files", seconds=0)
+    still.note("glue1-role", "s3:ListBucket")
+    with pytest.raises(Refused, match="s3:ListBucket"):
+        still.settle(never, "ingested files", seconds=0)
 
 
 def test_what_analysts_are_refused_is_no_part_of_the_flow(still: Still) -> None:
