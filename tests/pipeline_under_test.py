@@ -75,7 +75,9 @@ class Watched(Pipeline):
             refused = self.unordered_refusals()
             if refused:
                 raise Refused(
-                    "\n  ".join([f"no {what}, for IAM refused the pipeline's own roles:", *map(told, refused)])
+                    "\n  ".join(
+                        [f"no {what}, for IAM refused the pipeline's own roles:", *dict.fromkeys(map(told, refused))]
+                    )
                 )
             return condition()
 

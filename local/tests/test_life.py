@@ -51,7 +51,7 @@ def test_down_ends_what_a_crash_left_behind(second: Instance) -> None:
 def test_down_ends_a_terraform_whose_caller_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor
 ) -> None:
-    fake_terraform(tmp_path, monkeypatch, "exec sleep 600")
+    fake_terraform(tmp_path, monkeypatch, "exec sleep 60")
     instance = Instance(tmp_path, tmp_path / "state", 1)
     instance.folder.mkdir()
     applied = threads.submit(terraform.apply, instance, tmp_path, "")
