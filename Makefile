@@ -60,8 +60,13 @@ down: setup ## stop it
 	$(PY) -m local down
 
 .PHONY: demo
-demo: build ## the whole flow on INPUT (default: samples), from landing to Athena; writes target/demo/report.json
+demo: demo-input build ## the whole flow on INPUT (default: samples), from landing to Athena; writes target/demo/report.json
 	$(PY) -m local.demo --input "$(INPUT)"
+
+# Before the build, which may take ten minutes.
+.PHONY: demo-input
+demo-input: setup
+	@$(PY) -m local.demo --check-input --input "$(INPUT)"
 
 # Ends with the slowest part. Each runner closes with its own count; the first part that fails ends it.
 .PHONY: test

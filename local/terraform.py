@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local import incidents
-from local.settings import ENVIRONMENT, Instance
+from local.settings import ENVIRONMENT, INSTANCE_VARIABLE, Instance
 
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 _KEPT = (".terraform", "terraform.tfstate", "terraform.tfstate.backup")
@@ -93,6 +93,7 @@ def _environment(instance: Instance, incident_password: str | None) -> dict[str,
     return {
         **kept,
         **own,
+        INSTANCE_VARIABLE: str(instance.folder),  # Terraform outlives a caller that is killed; `down` has to find it
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
         "TF_IN_AUTOMATION": "1",
@@ -116,5 +117,5 @@ def _run(instance: Instance, root: Path, arguments: list[str], incident_password
         file.write(f"$ terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}\n")
     if done.returncode:
         told = done.stdout[-6000:] + done.stderr
-        raise Failed(f"terraform {arguments[0]} ended with status {done.returncode}\n{told}")
+        raise Failed(f"terraform {arguments[0]} ended with status {done.returncode}; see {log}\n{told}")
     return done.stdout

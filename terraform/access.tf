@@ -219,7 +219,8 @@ locals {
     }
   }
 
-  data_roles   = toset([for statement in values(local.data_statements) : statement.role])
+  # Every role, whether or not a row is its: a role whose last row goes keeps a document, which grants nothing.
+  data_roles   = toset(keys(local.role_names))
   data_buckets = toset(["landing", "raw", "legacy", "secured", "conformed"])
 
   data_key_readers = sort(distinct([for statement in values(local.data_statements) : local.role_arns[statement.role]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,38 @@ from local.demo import conditions
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Pipeline, Snapshot, until
 from local.demo.running import run_local
+from local.settings import Instance
 
 PATIENCE_SECONDS = 600
 
 
+class Refused(Exception):
+    """IAM refused one of the pipeline's own roles something, and no test had asked for it; the message says what."""
+
+
+@dataclass
+class Order:
+    """Refusals that a test wants: of this action to this role, from the first number on and before the last."""
+
+    role: str
+    action: str
+    first: int
+    last: int | None = None
+
+    def covers(self, number: int, refusal: dict[str, Any]) -> bool:
+        within = self.first <= number and (self.last is None or number < self.last)
+        return within and (refusal["role"], refusal["action"]) == (self.role, self.action)
+
+
 class Watched(Pipeline):
     """A pipeline with the verbs that tests use."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance)
+        self._orders: list[Order] = []
+        self._refusals: list[dict[str, Any]] = []
+        self._forgotten = 0  # the first so many of them
+        self._journal_read = 0  # bytes of it
 
     def drop(self, folder: Path, files: dict[str, bytes]) -> list[Landed]:
         """Lands files, given as {path below the landing prefix: content}."""
@@ -31,6 +60,32 @@ class Watched(Pipeline):
         event = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
         self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
 
+    def wait_for(
+        self,
+        condition: Callable[[], Any],
+        what: str,
+        seconds: float = PATIENCE_SECONDS,
+        interval_seconds: float = 1.0,
+        explain: Callable[[], list[str]] = list,
+    ) -> Any:
+        """The first true value of a condition. A refusal that no test ordered ends the waiting at once: what waits
+        for an action that IAM refuses waits for ever, and what it waits for says nothing of the cause."""
+
+        def look() -> Any:
+            refused = self.unordered_refusals()
+            if refused:
+                raise Refused(
+                    "\n  ".join(
+                        [f"no {what}, for IAM refused the pipeline's own roles:", *dict.fromkeys(map(told, refused))]
+                    )
+                )
+            return condition()
+
+        def explanation() -> str:
+            return "; ".join([*explain(), *conditions.last_failures(self.glue_runs())])
+
+        return until(look, seconds, what, interval_seconds, explain=explanation)
+
     def settle(self, missing: Any, what: str, seconds: float = PATIENCE_SECONDS) -> Snapshot:
         """The first snapshot in which nothing is missing."""
         problems: list[str] = []
@@ -41,7 +96,7 @@ class Watched(Pipeline):
             problems = missing(snapshot)
             return None if problems else snapshot
 
-        return until(look, seconds, what, explain=lambda: "; ".join(problems))
+        return self.wait_for(look, what, seconds, explain=lambda: problems)
 
     def ingested(self, landed: list[Landed]) -> Snapshot:
         file_ids = [file.file_id for file in landed]
@@ -76,8 +131,46 @@ class Watched(Pipeline):
 
     def refusals(self) -> list[dict[str, Any]]:
         """What IAM refused to the pipeline's own roles (the analysts' are no part of the flow)."""
+        journal = self.instance.folder / "iam.jsonl"
+        if journal.exists():
+            # It grows to a hundred megabytes, and is looked at twice a second.
+            with journal.open("rb") as file:
+                file.seek(self._journal_read)
+                whole = b"".join(file.read().rpartition(b"\n")[:2])
+            self._journal_read += len(whole)
+            self._refusals += self._of_the_pipeline(line for line in whole.splitlines() if b'"Deny"' in line)
+        return list(self._refusals)
+
+    def _of_the_pipeline(self, denials: Iterable[bytes]) -> list[dict[str, Any]]:
         readers = {role for name, role in self.outputs["roles"].items() if name.endswith("-reader")}
-        return [e for e in self.journal("iam") if e["decision"] == "Deny" and e["role"] not in readers]
+        return [entry for entry in map(json.loads, denials) if entry["role"] not in readers]
+
+    def unordered_refusals(self) -> list[dict[str, Any]]:
+        """Those that no test had asked for."""
+        return [
+            refusal
+            for number, refusal in enumerate(self.refusals())
+            if number >= self._forgotten and not any(order.covers(number, refusal) for order in self._orders)
+        ]
+
+    def forget_refusals(self) -> None:
+        """What was refused before now has ended a waiting already."""
+        self._forgotten = len(self.refusals())
+
+    @contextmanager
+    def refusals_ordered(self, role: str, action: str) -> Iterator[None]:
+        """What IAM refuses a role of an action meanwhile is what the test wants, and ends no waiting, then or later."""
+        order = Order(role, action, first=len(self.refusals()))
+        self._orders.append(order)
+        try:
+            yield
+        finally:
+            order.last = len(self.refusals())
+
+
+def told(refusal: dict[str, Any]) -> str:
+    """A refusal in one line."""
+    return f"{refusal['role']} {refusal['action']} {refusal['resource']}: {refusal['reason']}"
 
 
 def write_files(folder: Path, files: dict[str, bytes]) -> list[LocalFile]:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.demo.display import Display
 from local.demo.flow import Demo, Stuck
-from local.demo.landing import BadInput, input_files
+from local.demo.landing import BadInput, read_input
 from local.demo.observe import Pipeline, QueryFailed, TimedOut
 from local.demo.running import REPOSITORY, LocalFailed, own_instance, run_local, running
 from local.demo.summary import print_summary
@@ -24,18 +24,21 @@ OUT = REPOSITORY / "target" / "demo"
 def main() -> int:
     """Exit status 0: the books balance; 1: they don't, or it got stuck; 2: the input is no input; 130: interrupted."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("--input", type=Path, default=REPOSITORY / "samples", help="folder of dataset folders")
+    parser.add_argument("--input", default=str(REPOSITORY / "samples"), help="folder of dataset folders")
+    parser.add_argument("--check-input", action="store_true", help="only see whether the folder can be landed")
     parser.add_argument("--keep", action="store_true", help="leave the AWS running at the end")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     report = OUT / "report.json"
-    report.unlink(missing_ok=True)
     try:
-        files = input_files(arguments.input)
+        given = read_input(folder_of(arguments.input))
+        if arguments.check_input:
+            return 0
         instance = own_instance(OUT / "aws")
+        report.unlink(missing_ok=True)
         with running(instance, keep=arguments.keep), Display() as display:
-            demo = Demo(Pipeline(instance), display, files, fire=lambda schedule: run_local(instance, "fire", schedule))
+            demo = Demo(Pipeline(instance), display, given, fire=lambda schedule: run_local(instance, "fire", schedule))
             result = demo.run()
     except BadInput as error:
         print(f"\ndemo: {error}", file=sys.stderr)
@@ -53,6 +56,13 @@ def main() -> int:
     write_report(report, result)
     print_summary(result, report)
     return 0 if result["ok"] else 1
+
+
+def folder_of(text: str) -> Path:
+    """The folder that a text names; an empty one names none, and not the folder that one happens to be in."""
+    if not text.strip():
+        raise BadInput("INPUT is empty: it names the folder of dataset folders to land")
+    return Path(text)
 
 
 def write_report(path: Path, result: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from local.demo.observe import ACTIVE, ENDED_BADLY, STAGES, GlueRun, Snapshot
 
@@ -49,9 +49,21 @@ def given_up(snapshot: Snapshot, patience: int = 3) -> str | None:
     for stage in STAGES:
         failed = [run for run in failed_runs(snapshot) if run.stage == stage]
         if len(failed) >= (1 if stage == 2 else patience):
-            last = failed[-1]
-            return f"{last.job} has failed {len(failed)} time(s), the last time: {last.message or 'no message'}"
+            return last_failures(failed)[0]
     return None
+
+
+def last_failures(runs: Iterable[GlueRun]) -> list[str]:
+    """A line a job that has failed, with its last error."""
+    failed: dict[str, list[GlueRun]] = {}
+    for run in runs:
+        if run.state in ENDED_BADLY:
+            failed.setdefault(run.job, []).append(run)
+    return [
+        # Glue lists the newest run of a job first.
+        f"{job} has failed {len(ended)} time(s), the last time: {ended[0].message or 'no message'}"
+        for job, ended in failed.items()
+    ]
 
 
 def _unfinished(snapshot: Snapshot) -> list[tuple[int, str]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from local.demo import books, conditions
 from local.demo.display import Display
-from local.demo.landing import Landed, LocalFile, land
+from local.demo.landing import Input, Landed, land
 from local.demo.observe import ACTIVE, ENDED_BADLY, STAGES, Pipeline, Snapshot
 
 BASE_SECONDS, SECONDS_PER_FILE, SECONDS_PER_MEGABYTE = 600, 0.6, 4
@@ -24,10 +24,9 @@ class Stuck(Exception):
 class Demo:
     """One demo on a pipeline that is up."""
 
-    def __init__(
-        self, pipeline: Pipeline, display: Display, files: list[LocalFile], fire: Callable[[str], None]
-    ) -> None:
-        self.pipeline, self.display, self.files, self.fire = pipeline, display, files, fire
+    def __init__(self, pipeline: Pipeline, display: Display, given: Input, fire: Callable[[str], None]) -> None:
+        self.pipeline, self.display, self.given, self.fire = pipeline, display, given, fire
+        self._told: set[str] = set()  # runs whose failure has been said
         self.snapshot = Snapshot()
         self.landed: list[Landed] = []
 
@@ -46,17 +45,19 @@ class Demo:
         return result
 
     def land(self) -> None:
-        size = sum(file.path.stat().st_size for file in self.files)
-        self.display.phase(f"Landing {len(self.files)} files, {size / 1e6:.1f} MB")
+        files = self.given.files
+        size = sum(file.path.stat().st_size for file in files)
+        left_out = f"; left out: {len(self.given.left_out)}" if self.given.left_out else ""
+        self.display.phase(f"Landing {len(files)} files, {size / 1e6:.1f} MB{left_out}")
         done: list[Landed] = []
 
         def progress(landed: Landed) -> None:
             done.append(landed)
             if len(done) % 50 == 0:
-                self.display.numbers({"files landed": f"{len(done)} of {len(self.files)}"})
+                self.display.numbers({"files landed": f"{len(done)} of {len(files)}"})
 
-        self.landed = land(self.pipeline.s3, self.pipeline.bucket("landing"), self.files, progress)
-        self.display.numbers({"files landed": f"{len(done)} of {len(self.files)}"})
+        self.landed = land(self.pipeline.s3, self.pipeline.bucket("landing"), files, progress)
+        self.display.numbers({"files landed": f"{len(done)} of {len(files)}"})
 
     @property
     def patience_seconds(self) -> float:
@@ -78,6 +79,7 @@ class Demo:
             before = time.monotonic()
             self.snapshot = self.pipeline.look()
             self.display.numbers(self.numbers())
+            self.tell_failures()
             problems = missing(self.snapshot)
             if not problems:
                 return
@@ -86,6 +88,14 @@ class Demo:
                 raise Stuck(self.explain(hopeless or f"waited {self.patience_seconds:.0f} s for {what}", problems))
             # A look costs the emulator something: never spend more than a sixth of the time looking.
             time.sleep(max(1.0, 5 * (time.monotonic() - before)))
+
+    def tell_failures(self) -> None:
+        """Says at once how a run ended badly: the pipeline may try again for long before anybody gives up."""
+        failed = [run for run in conditions.failed_runs(self.snapshot) if run.run_id not in self._told]
+        for run in reversed(failed):  # Glue lists the newest first
+            self._told.add(run.run_id)
+            log = f"{self.pipeline.instance.folder}/glue/{run.run_id}.log"
+            self.display.say(f"{run.job} ended {run.state}: {run.message or 'no message'} (log: {log})")
 
     def numbers(self) -> dict[str, object]:
         """What the display shows."""
@@ -135,6 +145,7 @@ class Demo:
             "remarks": [f"{run.job} {run.run_id} ended {run.state}" for run in conditions.failed_runs(snapshot)]
             + [f"{entry['role']} was refused {entry['action']} on {entry['resource']}" for entry in denied],
             "input": {"files": len(self.landed), "bytes": sum(landed.size for landed in self.landed)},
+            "left_out": [asdict(entry) for entry in self.given.left_out],
             "datasets": [account.row() for account in stock.accounts],
             "totals": books.totals(stock.accounts),
             "runs": [

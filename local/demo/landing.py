@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,32 +44,74 @@ class Landed:
     size: int
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in the folder that is not landed, and why not."""
+
+    name: str
+    why: str
+
+
+@dataclass
+class Input:
+    """What a folder holds: what is landed of it, and what is not."""
+
+    files: list[LocalFile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
 def input_files(folder: Path) -> list[LocalFile]:
-    """Every file below `folder/<dataset>/`, sorted. Files directly in the folder have no dataset and are left out."""
+    """Every file below `folder/<dataset>/`, sorted."""
+    return read_input(folder).files
+
+
+def read_input(folder: Path) -> Input:
+    """Every file below `folder/<dataset>/`, sorted, each known to be readable; and what else there is, by name."""
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder")
-    files = sorted(_walk(folder), key=lambda file: file.name)
-    if not files:
+    found = Input()
+    try:
+        _walk(folder, found)
+        for file in found.files:
+            _check_key(file)
+            file.path.open("rb").close()
+    except OSError as error:
+        raise BadInput(f"{error.filename} can't be read: {error.strerror}") from None
+    if not found.files:
         raise BadInput(f"{folder} holds no files in dataset folders (it should look like {folder}/<dataset>/....json)")
-    for file in files:
-        _check_key(file)
-    return files
+    found.files.sort(key=lambda file: file.name)
+    found.left_out.sort(key=lambda entry: entry.name)
+    return found
 
 
-def _walk(folder: Path) -> Iterator[LocalFile]:
-    seen: set[tuple[int, int]] = set()  # folders, so that a link to a parent is no endless walk
-    for directory, below, names in os.walk(folder, followlinks=True):
-        status = Path(directory).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            below.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        if Path(directory) == folder:
-            continue
-        for name in names:
-            path = Path(directory, name)
-            if path.is_file():
-                yield LocalFile(path, path.relative_to(folder).as_posix())
+def _walk(folder: Path, found: Input) -> None:
+    """Follows links, but not back to a folder that the path leads through: there it would never end."""
+    pending = [(folder, frozenset({_identity(folder)}))]
+    while pending:
+        directory, way = pending.pop()
+        for path in directory.iterdir():
+            if path.is_dir():
+                if _identity(path) not in way:
+                    pending.append((path, way | {_identity(path)}))
+                else:
+                    _leave_out(found, folder, path, "a link back to a folder that it lies in")
+            elif not path.is_file():
+                _leave_out(found, folder, path, "a link to nothing" if path.is_symlink() else "neither file nor folder")
+            elif directory == folder:
+                _leave_out(found, folder, path, "in no dataset folder")
+            else:
+                found.files.append(LocalFile(path, path.relative_to(folder).as_posix()))
+
+
+def _leave_out(found: Input, folder: Path, path: Path, why: str) -> None:
+    # A name that is not UTF-8 has to be told in one that is.
+    name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+    found.left_out.append(LeftOut(name, why))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _check_key(file: LocalFile) -> None:

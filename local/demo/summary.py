@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 NUMBERS = ("files", "records", "quarantined", "superseded", "conformed", "legacy", "secured")
+NAMED = 10
 WIDTH_OFF_A_TERMINAL = 120
 
 
@@ -36,6 +37,10 @@ def print_summary(result: dict[str, Any], report: Path, console: Console | None 
     say(f"Rows by Athena: {', '.join(tables) or 'no tables'}")
     invocations = [f"{name} {number}" for name, number in sorted(result["lambda_invocations"].items())]
     say(f"Lambda invocations: {', '.join(invocations)}")
+    if left_out := result["left_out"]:
+        named = ", ".join(f"{entry['name']} ({entry['why']})" for entry in left_out[:NAMED])
+        more = f", and {len(left_out) - NAMED} more, all in the report" if len(left_out) > NAMED else ""
+        say(f"left out: {len(left_out)}: {named}{more}", "yellow")
     for remark in result["remarks"]:
         say(f"note: {remark}", "yellow")
     for problem in result["problems"]:

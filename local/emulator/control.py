@@ -58,12 +58,7 @@ async def _answer(instance: Instance, method: str, path: str, request: Any) -> t
         except KeyError as unknown:
             return 404, {"error": f"there is no schedule {unknown}"}
     if path == "/_local/glue/next":
-        try:
-            behaviour.order(str(request["job"]), str(request["behaviour"]), int(request.get("times", 1)))
-        except (KeyError, ValueError):
-            known = ", ".join(sorted([*behaviour.Behaviour, "normal"]))
-            return 400, {"error": f'want {{"job", "behaviour", "times"}}; behaviour is one of {known}'}
-        return 200, {}
+        return _order(request)
     if path == "/_local/glue/give-up":
         try:
             glue.give_up(str(request.get("run_id", "")))
@@ -78,3 +73,16 @@ async def _answer(instance: Instance, method: str, path: str, request: Any) -> t
         except KeyError as unknown:
             return 404, {"error": f"queue: there is no queue {unknown}"}
     return 404, {"error": f"there is nothing at {path}"}
+
+
+def _order(request: dict[str, Any]) -> tuple[int, Any]:
+    """How the next starts of a job are to go."""
+    try:
+        job, wanted, times = str(request["job"]), str(request["behaviour"]), int(request.get("times", 1))
+        if not glue.is_job(job):
+            return 404, {"error": f"job: there is no job {job!r}"}
+        behaviour.order(job, wanted, times)
+    except (KeyError, ValueError):
+        known = ", ".join(sorted([*behaviour.Behaviour, "normal"]))
+        return 400, {"error": f'want {{"job", "behaviour", "times"}}; behaviour is one of {known}'}
+    return 200, {}

@@ -316,6 +316,11 @@ def give_up(run_id: str) -> None:
     _executions[run_id].behaviour = Behaviour.ZOMBIE
 
 
+def is_job(name: str) -> bool:
+    """Whether the application account has such a job."""
+    return name in glue._jobs
+
+
 def get_run(data: dict) -> tuple:
     for run in glue._job_runs.get(data.get("JobName")) or []:
         if run["Id"] == data.get("RunId"):

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from local import up
 from local.glue.spark import local_conf, split_conf
+from local.tests.injecting import Faults
 from local.tests.support import Cloud, policy, statement, wait_for
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
@@ -168,6 +169,12 @@ def test_what_is_arranged_and_has_not_come_true_is_told(cloud: Cloud) -> None:
     assert up.ask(place, {"job": job.name}) == {"behaviours": ["silent"]}
     job.order("normal")
     assert up.ask(place, {"job": job.name}) == {"behaviours": []}
+
+
+def test_an_order_for_a_job_that_there_is_not_is_refused_by_name(faults: Faults) -> None:
+    for wanted in ("fail", "normal"):
+        told = (404, "job: there is no job 'glue-9-dev'")
+        assert faults.refusal("glue/next", {"job": "glue-9-dev", "behaviour": wanted}) == told
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local import __main__ as command
-from local import prerequisites, processes, up
+from local import prerequisites, processes, terraform, up
 from local.settings import INSTANCE_VARIABLE, Instance
 from local.tests.conftest import free_ports
 from local.tests.support import Cloud, wait_for
@@ -45,6 +46,36 @@ def test_down_ends_what_a_crash_left_behind(second: Instance) -> None:
     assert up.down(second) >= 2
     assert processes.of_instance(second.folder, {}) == []
     assert processes.is_free(second.port)
+
+
+def test_down_ends_a_terraform_whose_caller_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor
+) -> None:
+    fake_terraform(tmp_path, monkeypatch, "exec sleep 60")
+    instance = Instance(tmp_path, tmp_path / "state", 1)
+    instance.folder.mkdir()
+    applied = threads.submit(terraform.apply, instance, tmp_path, "")
+    [orphan] = wait_for(lambda: processes.of_instance(instance.folder, {}))
+    assert up.down(instance) == 1
+    with pytest.raises(terraform.Failed, match=f"status -{signal.SIGTERM}"):
+        applied.result(timeout=60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(orphan, 0)
+
+
+def test_a_terraform_that_fails_names_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_terraform(tmp_path, monkeypatch, "echo no such role >&2; exit 1")
+    with pytest.raises(terraform.Failed, match=rf"see {tmp_path}/terraform.log\nno such role"):
+        terraform.apply(Instance(tmp_path, tmp_path, 1), tmp_path, "")
+    assert "no such role" in (tmp_path / "terraform.log").read_text()
+
+
+def fake_terraform(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    path = folder / "bin" / "terraform"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
 
 
 def test_a_port_in_use_is_named(second: Instance, tmp_path: Path) -> None:

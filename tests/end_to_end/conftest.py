@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.demo.running import REPOSITORY, own_instance, running
-from tests.pipeline_under_test import Watched
+from tests.pipeline_under_test import Watched, told
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,4 @@ def pipeline() -> Iterator[Watched]:
 
 @pytest.fixture
 def describe_refusals(pipeline: Watched) -> Any:
-    return lambda: [
-        f"{entry['role']} {entry['action']} {entry['resource']}: {entry['reason']}" for entry in pipeline.refusals()
-    ]
+    return lambda: [told(refusal) for refusal in pipeline.unordered_refusals()]

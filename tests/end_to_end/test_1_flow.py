@@ -19,7 +19,7 @@ from pyarrow import parquet
 from local.demo.books import expected_of_files
 from local.demo.flow import Stock, take_stock
 from local.demo.landing import Landed, LocalFile, land
-from local.demo.observe import Snapshot, until
+from local.demo.observe import Snapshot
 from local.demo.reference import Count
 from tests.end_to_end.input import HOSTILE_NAMES, awkward_files, hostile_files, lines, many_files, samples
 from tests.pipeline_under_test import Watched
@@ -125,7 +125,7 @@ def send_event_again(pipeline: Watched, landed: Landed) -> None:
 
     before = invocations()
     pipeline.sqs.send_message(QueueUrl=pipeline.outputs["queue_url"], MessageBody=json.dumps({"Records": [event]}))
-    until(lambda: invocations() > before, 120, "invocation of copy-prefix for the second event")
+    pipeline.wait_for(lambda: invocations() > before, "invocation of copy-prefix for the second event", 120)
 
 
 def test_every_record_is_in_a_table_or_in_quarantine(flow: Flow) -> None:
@@ -212,7 +212,7 @@ def test_a_hopeless_message_is_set_aside_with_its_reason(pipeline: Watched, flow
         answer = pipeline.sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"], WaitTimeSeconds=1)
         return answer.get("Messages", [])
 
-    [message] = until(receive, 60, "message in the landing queue's dead letters")
+    [message] = pipeline.wait_for(receive, "message in the landing queue's dead letters", 60)
     assert message["Body"] == HOPELESS
     assert message["MessageAttributes"]["reason"]["StringValue"]
     assert pipeline.queue_depth(pipeline.outputs["queue_url"]) == 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.demo import conditions
-from local.demo.observe import TEMP_PREFIX, until
+from local.demo.observe import TEMP_PREFIX
 from tests.end_to_end.input import lines
-from tests.pipeline_under_test import PATIENCE_SECONDS, Watched
+from tests.pipeline_under_test import Watched
 
 
 def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipeline: Watched, tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipelin
     pipeline.order(2, "fail")
     pipeline.friday()
     dead_letters = pipeline.outputs["dead_letter_queue_urls"]["events"]
-    until(lambda: pipeline.queue_depth(dead_letters), PATIENCE_SECONDS, "event that failed with all its retries")
+    pipeline.wait_for(lambda: pipeline.queue_depth(dead_letters), "event that failed with all its retries")
     snapshot = pipeline.look()
     [failed] = conditions.failed_runs(snapshot)
     assert failed.stage == 2
@@ -38,14 +38,15 @@ def test_a_failing_run_raises_one_ticket_and_the_next_run_takes_its_work(pipelin
     # The next run takes the work. Its own event gets lost.
     pipeline.order(2, "silent")
     pipeline.friday()
-    silent = until(lambda: committed_after(pipeline, failed.run_id), PATIENCE_SECONDS, "committed Glue 2 run")
+    silent = pipeline.wait_for(lambda: committed_after(pipeline, failed.run_id), "committed Glue 2 run")
     assert temp_objects(pipeline) == temp
 
     def all_told_after_a_tick() -> bool:
         pipeline.tick()
         return len(pipeline.journal("incidents")) > tickets and mails_about(pipeline, silent) > 0
 
-    until(all_told_after_a_tick, PATIENCE_SECONDS, "ticket for the failed run and mail for the silent one", 5)
+    what = "ticket for the failed run and mail for the silent one"
+    pipeline.wait_for(all_told_after_a_tick, what, interval_seconds=5)
     pipeline.conformed()
     assert pipeline.query('SELECT count(*) FROM "tui_secured_dev"."second_week"') == [["2"]]
     [ticket] = pipeline.journal("incidents")[tickets:]

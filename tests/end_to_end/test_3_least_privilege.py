@@ -12,10 +12,10 @@ import yaml
 from botocore.exceptions import ClientError
 
 from local.demo import conditions
-from local.demo.observe import GlueRun, QueryFailed, until
+from local.demo.observe import GlueRun, QueryFailed
 from local.settings import REGION
 from tests.end_to_end.input import lines
-from tests.pipeline_under_test import PATIENCE_SECONDS, Watched
+from tests.pipeline_under_test import Watched
 
 EXCEPTIONS = Path(__file__).resolve().parents[1] / "iam_exceptions.yaml"
 
@@ -125,17 +125,19 @@ def test_an_action_taken_away_is_missed_and_named(pipeline: Watched, tmp_path: P
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     }
-    try:
-        for name, document in documents.items():
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(without(document, action)))
-        landed = pipeline.drop(tmp_path, {"third week/a.jsonl": lines({"id": 1})})
-        until(describe_refusals, PATIENCE_SECONDS, "refusal")
-        until(lambda: failed_runs_of(pipeline, 1), PATIENCE_SECONDS, "failed Glue 1 run")
-        assert any(f"{role} {action} " in line for line in describe_refusals())
-        assert conditions.not_ingested(pipeline.look(), [landed[0].file_id]) != []
-    finally:
-        for name, document in documents.items():
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    with pipeline.refusals_ordered(role, action):
+        try:
+            for name, document in documents.items():
+                narrowed = json.dumps(without(document, action))
+                iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=narrowed)
+            landed = pipeline.drop(tmp_path, {"third week/a.jsonl": lines({"id": 1})})
+            pipeline.wait_for(pipeline.refusals, "refusal")
+            pipeline.wait_for(lambda: failed_runs_of(pipeline, 1), "failed Glue 1 run")
+            assert {(refusal["role"], refusal["action"]) for refusal in pipeline.refusals()} == {(role, action)}
+            assert conditions.not_ingested(pipeline.look(), [landed[0].file_id]) != []
+        finally:
+            for name, document in documents.items():
+                iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     # Another file has Glue 1 look again; on their own, failed runs are followed up ever more slowly.
     pipeline.ingested(landed + pipeline.drop(tmp_path, {"third week/b.jsonl": lines({"id": 2})}))
 

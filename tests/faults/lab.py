@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from local import up
-from local.demo.observe import LANDING_PREFIX, STAGES, Snapshot, TimedOut, until
+from local.demo.observe import LANDING_PREFIX, STAGES, Snapshot, TimedOut
 from local.demo.running import REPOSITORY, own_instance, running
 from local.settings import Instance
 from local.terraform import TFVARS_VARIABLE
@@ -65,6 +65,7 @@ class Lab(Watched):
     def begin(self, slug: str, seed: int) -> None:
         """A clean slate: nothing that an earlier case left may still be going on."""
         self._clear()
+        self.forget_refusals()
         self.edge.clear()
         for stage in STAGES:
             self._ask("/_local/glue/next", {"job": self.job(stage), "behaviour": "normal"})
@@ -273,7 +274,7 @@ class Lab(Watched):
             found = self.runs(stage, *states)
             return run_id in found if run_id else bool(found)
 
-        until(there, self.patience_seconds, f"Glue {stage} run that is {' or '.join(states)}", LOOK_SECONDS)
+        self.wait(f"Glue {stage} run that is {' or '.join(states)}", there)
 
     def committed(self, stage: int, number: int = 1) -> list[str]:
         """Waits for committed runs of this case."""
@@ -283,7 +284,7 @@ class Lab(Watched):
             ids = [run["run_id"] for run in found if run["run_id"] not in self._known_runs]
             return ids if len(ids) >= number else []
 
-        return until(look, self.patience_seconds, f"committed Glue {stage} run", LOOK_SECONDS)
+        return self.wait(f"committed Glue {stage} run", look)
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return up.ask(f"{self.instance.endpoint}{path}", body, seconds=60)
@@ -296,7 +297,7 @@ class Lab(Watched):
 
     def held(self, gate: str) -> None:
         """Waits until a rule holds a request."""
-        until(lambda: self.edge.status()[gate]["holding"], self.patience_seconds, "request to hold", LOOK_SECONDS)
+        self.wait("request to hold", lambda: self.edge.status()[gate]["holding"])
 
     def over(self, run_id: str) -> None:
         """Waits until a run's script has come to its end, whatever Glue says of the run."""
@@ -306,7 +307,7 @@ class Lab(Watched):
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             return any(word in text for word in ("Traceback (most recent call last)", *LAST_WORDS))
 
-        until(ended, self.patience_seconds, f"end of the script of {run_id}", LOOK_SECONDS)
+        self.wait(f"end of the script of {run_id}", ended)
 
     # --- waiting ---
 
@@ -321,7 +322,7 @@ class Lab(Watched):
         return self._until(lambda s: rest.not_at_rest(s, ids), "rest", True)
 
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        return until(condition, self.patience_seconds, what, LOOK_SECONDS)
+        return self.wait_for(condition, what, self.patience_seconds, LOOK_SECONDS)
 
     def _until(self, missing: Callable[[Snapshot], list[str]], what: str, fridays: bool) -> Snapshot:
         problems: list[str] = []
@@ -339,7 +340,7 @@ class Lab(Watched):
                 self._ticked = time.monotonic()
             return None if problems else snapshot
 
-        return until(look, self.patience_seconds, what, LOOK_SECONDS, explain=lambda: "; ".join(problems[:8]))
+        return self.wait_for(look, what, self.patience_seconds, LOOK_SECONDS, lambda: problems[:8])
 
 
 def line(record: Record) -> bytes:

@@ -1,10 +1,9 @@
-"""The parts of the demo that decide something: what is missing, whether the books balance, what is landed."""
+"""The parts of the demo that decide something: what is missing, whether the books balance, what is told."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,13 @@ import pytest
 from rich.console import Console
 
 from local.demo import books, conditions
-from local.demo.landing import BadInput, Landed, LocalFile, input_files
+from local.demo.display import Display
+from local.demo.flow import Demo
+from local.demo.landing import Input, Landed, LocalFile
 from local.demo.observe import GlueRun, Snapshot, TimedOut, read_journal, until
+from local.demo.running import REPOSITORY
 from local.demo.summary import print_summary
+from local.settings import Instance
 
 FILE_ID = "grp2-landing-dev/tui/legacy/hotels/a.json#v1"
 
@@ -85,9 +88,10 @@ def test_a_file_is_ingested_when_a_committed_run_holds_it() -> None:
 
 def test_waiting_ends_when_a_stage_keeps_failing() -> None:
     snapshot = finished()
-    snapshot.glue.append(GlueRun(1, "glue-1", "f1", "FAILED", 1.0, "no space"))
+    snapshot.glue.append(GlueRun(1, "glue-1", "f1", "FAILED", 1.0, "no table"))
     assert conditions.given_up(snapshot) is None
-    snapshot.glue += [GlueRun(1, "glue-1", f"f{n}", "FAILED", 1.0, "no space") for n in (2, 3)]
+    newer = [GlueRun(1, "glue-1", f"f{n}", "FAILED", 1.0, error) for n, error in ((3, "no space"), (2, "no heap"))]
+    snapshot.glue = newer + snapshot.glue  # as Glue lists them: the newest first
     assert conditions.given_up(snapshot) == "glue-1 has failed 3 time(s), the last time: no space"
     friday = Snapshot(glue=[GlueRun(2, "glue-2", "f1", "TIMEOUT", 1.0)])
     assert conditions.given_up(friday) == "glue-2 has failed 1 time(s), the last time: no message"
@@ -176,38 +180,6 @@ def test_folders_with_one_table_name_count_as_glue_1_decided(tmp_path: Path) -> 
     assert books.expected([kept], alone) == {"foo_bar": (1, books.Count(2, 0))}
 
 
-# --- landing ---
-
-
-def test_the_input_is_every_file_of_a_dataset_folder_under_its_own_name(tmp_path: Path) -> None:
-    names = ['hotels/a b+c%20 "d".json', "hotels/2026/_x.json", "Ä/.hidden", "hotels/no extension"]
-    for name in names:
-        landed(tmp_path, name, b"{}")
-    (tmp_path / "README.md").write_text("no dataset")
-    (tmp_path / "hotels" / "round").symlink_to(tmp_path / "hotels")
-    files = input_files(tmp_path)
-    assert [file.name for file in files] == sorted(names)
-    assert {file.key for file in files} == {f"tui/legacy/{name}" for name in names}
-    assert {file.folder for file in files} == {"hotels", "Ä"}
-
-
-def test_a_folder_that_can_not_be_landed_is_refused_in_plain_words(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="is no folder"):
-        input_files(tmp_path / "missing")
-    with pytest.raises(BadInput, match="holds no files"):
-        input_files(tmp_path)
-    landed(tmp_path, "hotels/" + "/".join("ü" * 100 for _ in range(6)), b"{}")
-    with pytest.raises(BadInput, match="1024 at most"):
-        input_files(tmp_path)
-
-
-def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hotels").mkdir()
-    Path(os.fsdecode(os.fsencode(tmp_path / "hotels") + b"/caf\xe9.json")).write_bytes(b"{}")
-    with pytest.raises(BadInput, match="not UTF-8"):
-        input_files(tmp_path)
-
-
 # --- watching ---
 
 
@@ -216,6 +188,26 @@ def test_waiting_returns_what_it_waited_for_and_says_what_never_came() -> None:
     assert until(lambda: next(answers), 10, "an answer", interval_seconds=0.001) == "here"
     with pytest.raises(TimedOut, match=r"no parcel within 0 s; last seen: an empty box"):
         until(lambda: None, 0.01, "parcel", interval_seconds=0.001, explain=lambda: "an empty box")
+
+
+class Watching:
+    """A demo's pipeline, of which only the folder is asked for."""
+
+    instance = Instance(REPOSITORY, Path("/aws"), 1)
+
+
+def test_a_failed_run_is_told_at_once_and_once() -> None:
+    written = io.StringIO()
+    demo = Demo(Watching(), Display(Console(file=written, soft_wrap=True)), Input(), fire=lambda _: None)  # type: ignore[arg-type]
+    demo.snapshot.glue = [GlueRun(1, "glue-1", "f1", "FAILED", 1.0, "no space")]
+    demo.tell_failures()
+    demo.snapshot.glue.insert(0, GlueRun(1, "glue-1", "f2", "TIMEOUT", 1.0))
+    demo.snapshot.glue.insert(0, GlueRun(1, "glue-1", "f3", "SUCCEEDED", 1.0))
+    demo.tell_failures()
+    demo.tell_failures()
+    first, second = written.getvalue().splitlines()
+    assert "glue-1 ended FAILED: no space (log: /aws/glue/f1.log)" in first
+    assert "glue-1 ended TIMEOUT: no message (log: /aws/glue/f2.log)" in second
 
 
 def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
@@ -233,6 +225,7 @@ def test_the_summary_names_every_dataset_mail_ticket_and_problem() -> None:
     result = {
         "ok": False,
         "problems": ["hotels: 2 records in the input, 1 accounted for"],
+        "left_out": [{"name": f"{number}.txt", "why": "in no dataset folder"} for number in range(12)],
         "remarks": ["glue-2-dev jr_2 ended FAILED"],
         "datasets": [row | {"superseded": 0, "conformed": 1233, "tables": []}],
         "totals": {"records": 1234},
@@ -251,6 +244,8 @@ def test_the_summary_names_every_dataset_mail_ticket_and_problem() -> None:
         "1,234",
         "WRONG: hotels: 2 records",
         "note: glue-2-dev jr_2",
+        "left out: 12: 0.txt (in no dataset folder), 1.txt",
+        "9.txt (in no dataset folder), and 2 more",
         "tui_legacy_dev.hotels 1,233",
         "mail: Glue 1 [OK]",
         "ticket INC1: Glue 2 failed",
