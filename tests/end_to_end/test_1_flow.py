@@ -58,15 +58,13 @@ class Flow:
 @pytest.fixture(scope="module")
 def flow(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Flow:
     folder = tmp_path_factory.mktemp("input")
-    many = pipeline.drop(folder, many_files(MANY))
+    many = pipeline.drop(folder, many_files(MANY) | first_of_its_name())
     runs_for_many = len(pipeline.ingested(many).glue_runs(1, ("SUCCEEDED",)))
-    first = pipeline.drop(folder, first_of_its_name())
-    pipeline.ingested(first)
     rest = pipeline.drop(folder, hostile_files() | awkward_files()) + land(
         pipeline.s3, pipeline.bucket("landing"), samples(folder / "s")
     )
     copies = copy_twice(pipeline, folder)
-    landed = many + first + rest + copies
+    landed = many + rest + copies
     pipeline.ingested(landed)
     send_event_again(pipeline, rest[0])
     pipeline.sqs.send_message(QueueUrl=pipeline.outputs["queue_url"], MessageBody=HOPELESS)
