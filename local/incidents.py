@@ -32,7 +32,7 @@ class Incidents:
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        self._records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        self._records = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
     def add(self, given: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

@@ -33,7 +33,8 @@ locals {
     }
     IngestTellVanishedFromForbidden = {
       # S3 answers 403 instead of 404 for a key or version that is gone, unless the bucket may be listed. No
-      # condition on the prefix: there is none in a request for an object.
+      # condition on the prefix: there is none in a request for an object. The versions are listed, too, when all files
+      # of a run are refused: is it them, or the role?
       role    = "ingest"
       bucket  = "landing"
       actions = ["s3:ListBucket", "s3:ListBucketVersions"]

@@ -143,7 +143,6 @@ module "success_fail_event" {
 
   name             = local.functions.success_fail_event
   role_name        = local.role_names.success_fail_event
-  account_id       = var.application_account_id
   description      = "Tells how runs of the jobs ended: mail or ServiceNow incident"
   package          = "${var.lambda_package_dir}/success-fail-event.zip"
   architecture     = var.lambda_architecture

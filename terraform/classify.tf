@@ -92,7 +92,6 @@ module "classify" {
 
   name             = local.jobs.classify
   role_name        = local.role_names.classify
-  account_id       = var.application_account_id
   description      = "Glue 2: classifies records as legacy or secured"
   glue_version     = var.glue_version
   settings         = var.job_settings.classify

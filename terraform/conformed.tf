@@ -98,7 +98,6 @@ module "conform" {
 
   name             = local.jobs.conform
   role_name        = local.role_names.conform
-  account_id       = var.application_account_id
   description      = "Glue 3: merges classified records into the conformed tables"
   glue_version     = var.glue_version
   settings         = var.job_settings.conform
@@ -153,7 +152,6 @@ module "optimization_trigger" {
 
   name             = local.functions.optimization_trigger
   role_name        = local.role_names.optimization_trigger
-  account_id       = var.application_account_id
   description      = "Has Glue 3 look when a Glue 2 run has committed"
   package          = "${var.lambda_package_dir}/optimization-trigger.zip"
   architecture     = var.lambda_architecture

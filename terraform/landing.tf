@@ -184,7 +184,6 @@ module "copy_prefix" {
 
   name             = local.functions.copy_prefix
   role_name        = local.role_names.copy_prefix
-  account_id       = var.application_account_id
   description      = "Writes landed files into the ledger and has Glue 1 look"
   package          = "${var.lambda_package_dir}/copy-prefix.zip"
   architecture     = var.lambda_architecture

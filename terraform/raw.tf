@@ -36,7 +36,6 @@ module "ingest" {
 
   name             = local.jobs.ingest
   role_name        = local.role_names.ingest
-  account_id       = var.application_account_id
   description      = "Glue 1: landed JSON to Parquet"
   glue_version     = var.glue_version
   settings         = var.job_settings.ingest
@@ -92,7 +91,6 @@ module "clean_prefix" {
 
   name             = local.functions.clean_prefix
   role_name        = local.role_names.clean_prefix
-  account_id       = var.application_account_id
   description      = "Removes from temp what a committed Glue 2 run consumed"
   package          = "${var.lambda_package_dir}/clean-prefix.zip"
   architecture     = var.lambda_architecture

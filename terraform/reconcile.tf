@@ -51,7 +51,6 @@ module "reconcile" {
 
   name             = local.functions.reconcile
   role_name        = local.role_names.reconcile
-  account_id       = var.application_account_id
   description      = "Finds what events missed: files, runs, cleaning, tickets"
   package          = "${var.lambda_package_dir}/reconcile.zip"
   architecture     = var.lambda_architecture

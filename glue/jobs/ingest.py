@@ -15,7 +15,7 @@ def main(argv: list[str]) -> None:
     where = job.places(given)
     run.execute(
         context,
-        lambda work: job.process(SparkSession.builder.getOrCreate(), context.s3, where, work),
+        lambda work: job.process(SparkSession.builder.getOrCreate(), context.s3, context.ledger, where, work),
         int(given["max_files"]),
     )
 

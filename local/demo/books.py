@@ -55,37 +55,31 @@ class Account:
         return {name: value for name, value in asdict(self).items() if not name.startswith("reported_")}
 
 
-def expected(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, Count]]:
+def expected(landed: Iterable[Landed], folders: Mapping[str, str]) -> dict[str, tuple[int, Count]]:
     """dataset -> (files, records) by the reference."""
     result: dict[str, tuple[int, Count]] = {}
-    for dataset, count in expected_of_files(landed, reports).values():
+    for dataset, count in expected_of_files(landed, folders).values():
         number, total = result.get(dataset, (0, Count(0, 0)))
         result[dataset] = (number + 1, total + count)
     return result
 
 
-def expected_of_files(landed: Iterable[Landed], reports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, Count]]:
+def expected_of_files(landed: Iterable[Landed], folders: Mapping[str, str]) -> dict[str, tuple[str, Count]]:
     """file id -> (dataset, records) by the reference.
 
     A file without a dataset is quarantined whole, as one record. So is a file of a folder whose name turns into the
-    same table name as another folder's: which of the two keeps the name is Glue 1's to say, so for such folders (only)
-    its outcome is asked for.
+    same table name as another folder's, which has it: `folders` says which of them, dataset -> folder, as the ledger
+    does. A folder that is alone is read, whatever the ledger says.
     """
     files = list(landed)
     spellings: defaultdict[str, set[str]] = defaultdict(set)
     for file in files:
         spellings[dataset_of(file.file.folder) or NO_DATASET].add(file.file.folder)
-    whole = {
-        outcome["file_id"]
-        for report in reports
-        if report["stage"] == 1
-        for outcome in report["files"]
-        if outcome["outcome"] == "quarantined"
-    }
     result: dict[str, tuple[str, Count]] = {}
     for file in files:
         dataset = dataset_of(file.file.folder) or NO_DATASET
-        refused = dataset == NO_DATASET or (len(spellings[dataset]) > 1 and file.file_id in whole)
+        rivals = len(spellings[dataset]) > 1 and folders.get(dataset) in spellings[dataset]
+        refused = dataset == NO_DATASET or (rivals and file.file.folder != folders[dataset])
         result[file.file_id] = (dataset, Count(0, 1) if refused else count_file(file.file.path))
     return result
 

@@ -183,7 +183,7 @@ def take_stock(pipeline: Pipeline, snapshot: Snapshot, landed: list[Landed]) -> 
     queries: list[dict[str, Any]] = []
     rows = {f"{database}.{table}": _count(pipeline, database, table, queries) for database, table in pipeline.tables()}
     committed = {run["run_id"] for run in snapshot.runs if run["state"] == "COMMITTED"}
-    counted = books.expected(landed, reports)
+    counted = books.expected(landed, snapshot.folders)
     return Stock(books.accounts(counted, reports, pipeline.quarantined_rows(committed), rows), queries, reports)
 
 

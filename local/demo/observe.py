@@ -61,6 +61,7 @@ class Snapshot:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     markers: Counter[int] = field(default_factory=Counter)
+    folders: dict[str, str] = field(default_factory=dict)  # dataset -> the folder that has its name
     marked: set[str] = field(default_factory=set)  # partition keys of the items that have a marker
     glue: list[GlueRun] = field(default_factory=list)
     temp_objects: int = 0
@@ -140,6 +141,8 @@ class Pipeline:
                 snapshot.files[item["file_id"]] = item
             elif kind == "RUN":
                 snapshot.runs.append(item)
+            elif kind == "DATASET":
+                snapshot.folders[item["dataset"]] = item["folder"]
             elif kind == "OPEN":
                 snapshot.markers[int(item["pk"].split("#")[1])] += 1
                 snapshot.marked.add(item["item"])

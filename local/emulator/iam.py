@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
@@ -19,6 +21,7 @@ _TABLE_ACTIONS = ("Table", "Partition", "ColumnStatistics")
 
 
 def install(journal: Journal) -> None:
+    _match_any_character_as_aws_does()
     _resolve_conditions_as_aws_does()
     _name_resources_as_aws_does()
     _know_the_sources_of_events()
@@ -37,6 +40,18 @@ def role_arn(principal_arn: str) -> str:
 def more_resources(service: str) -> tuple[str, ...]:
     """The resources besides the first that the next decision about a Glue call is going to be taken on."""
     return _more_resources.get() if service == "glue" else ()
+
+
+def _match_any_character_as_aws_does() -> None:
+    original = iam_evaluator._fnmatch_compile
+
+    @lru_cache(maxsize=4096)
+    def compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        # The emulator's wildcards stop at a line feed, and its patterns overlook one at the end; a key may hold both.
+        found = original(pattern, ignore_case)
+        return re.compile(found.pattern.removesuffix("$") + r"\Z", found.flags | re.DOTALL)
+
+    iam_evaluator._fnmatch_compile = compiled
 
 
 def _resolve_conditions_as_aws_does() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, request_scope
 from ministack.services import dynamodb, kms, s3, secretsmanager, sns, sqs, sts
 
@@ -23,11 +25,25 @@ _ON_MESSAGES = {
     "secretsmanager:GetSecretValue": READ,
 }
 
+_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
+
+
+@dataclass(frozen=True)
+class ObjectRequest:
+    """What a request says of the object that it reads or writes, besides its name."""
+
+    version_id: str = ""
+    key_named: str | None = None
+
+
+_request: ContextVar[ObjectRequest | None] = ContextVar("object_request", default=None)
+
 
 def install() -> None:
     # The emulator encrypts nothing and so never asks about keys: a role without the key, or a key without the role,
     # works there and fails on AWS, where S3, DynamoDB, SQS, SNS and Secrets Manager use the key in the caller's name.
     _find_foreign_key_policies()
+    _note_what_a_request_says_of_its_object()
     _ask_for_the_key()
     _ask_for_the_queues_key()
 
@@ -37,7 +53,9 @@ def needed(action: str, resource: str) -> list[tuple[str, str]]:
     actions: tuple[str, ...] = _ON_OBJECTS.get(action) or _ON_MESSAGES.get(action) or ()
     if action.startswith("dynamodb:") and action.removeprefix("dynamodb:") in _ON_TABLES:
         actions = READ
-    key = key_of(action.split(":")[0], resource) if actions else None
+    if not actions:
+        return []
+    key = key_of_object(action, resource) if action in _ON_OBJECTS else key_of(action.split(":")[0], resource)
     return [(kms_action, key) for kms_action in actions] if key else []
 
 
@@ -49,13 +67,35 @@ def key_of(service: str, resource: str) -> str | None:
         if owner is None:
             return None
         with request_scope(owner, REGION):
-            named = s3._bucket_default_sse_headers(bucket).get("x-amz-server-side-encryption-aws-kms-key-id")
+            named = s3._bucket_default_sse_headers(bucket).get(_KEY_HEADER)
             return _arn(named)
     account = resource.split(":")[4] if resource.count(":") >= 5 else ""
     if not account:
         return None
     with request_scope(account, REGION):
         return _arn(_named_key(service, resource))
+
+
+def key_of_object(action: str, resource: str) -> str | None:
+    """The ARN of the customer's key of an object: its own to read it, to write it the request's or the bucket's."""
+    bucket, _, name = resource.removeprefix("arn:aws:s3:::").partition("/")
+    owner, request = s3._bucket_owner_account(bucket), _request.get() or ObjectRequest()
+    if owner is None:
+        return None
+    with request_scope(owner, REGION):
+        if action == "s3:PutObject" and request.key_named:
+            return _arn(request.key_named)
+        stored = _stored(bucket, name, request.version_id) if action != "s3:PutObject" else None
+        if stored is not None:
+            return _arn(s3._stored_sse_headers(stored).get(_KEY_HEADER))
+    return key_of("s3", resource)
+
+
+def _stored(bucket: str, name: str, version_id: str) -> dict[str, Any] | None:
+    if version_id:
+        versions = s3._object_versions.get((bucket, name), [])
+        return next((version for version in versions if version["version_id"] == version_id), None)
+    return (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(name)
 
 
 def _named_key(service: str, resource: str) -> str | None:
@@ -87,6 +127,21 @@ def _find_foreign_key_policies() -> None:
             return original(resource_arn)
 
     kms.key_policy_for_arn = key_policy_for_arn
+
+
+def _note_what_a_request_says_of_its_object() -> None:
+    original = iam_actions.s3_service_context
+
+    def context(
+        iam_action: str, query_params: dict | None, path: str = "", headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        # An object may be encrypted with another key than its bucket's: one named when it was put.
+        source = iam_actions._s3_source_object(dict(headers or {}))
+        version = iam_actions._query_param(query_params or {}, "versionId")
+        _request.set(ObjectRequest(source[1] if source else version or "", (headers or {}).get(_KEY_HEADER)))
+        return dict(original(iam_action, query_params, path, headers))
+
+    iam_actions.s3_service_context = context
 
 
 def _ask_for_the_key() -> None:

@@ -137,7 +137,7 @@ class Cloud:
     def journal(self, name: str, **wanted: Any) -> list[dict]:
         """The lines of a journal with these values."""
         path = self.instance.folder / f"{name}.jsonl"
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         return [line for line in lines if all(line.get(key) == value for key, value in wanted.items())]
 
     def decisions(self, role_arn: str, **wanted: Any) -> list[dict]:

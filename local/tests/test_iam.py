@@ -31,6 +31,21 @@ def test_a_foreign_bucket_wants_both_policies(cloud: Cloud) -> None:
     assert "the resource's policy does not" in cloud.decisions(only_identity, decision="Deny")[0]["reason"]
 
 
+@pytest.mark.parametrize("key", ["open/new\nline", "open/at the end\n", "open/\r\u2028"])
+def test_a_wildcard_matches_every_character(cloud: Cloud, key: str) -> None:
+    bucket = cloud.bucket()
+    client = cloud.as_role(cloud.role(statement("s3:PutObject", f"arn:aws:s3:::{bucket}/open/*")), "s3")
+    client.put_object(Bucket=bucket, Key=key, Body=b"")
+    assert refused(client.put_object, Bucket=bucket, Key=f"closed/{key}", Body=b"") == "AccessDenied"
+
+
+def test_a_line_feed_at_the_end_is_part_of_the_name(cloud: Cloud) -> None:
+    bucket = cloud.bucket()
+    client = cloud.as_role(cloud.role(statement("s3:PutObject", f"arn:aws:s3:::{bucket}/a")), "s3")
+    client.put_object(Bucket=bucket, Key="a", Body=b"")
+    assert refused(client.put_object, Bucket=bucket, Key="a\n", Body=b"") == "AccessDenied"
+
+
 def test_an_explicit_deny_of_the_bucket_wins(cloud: Cloud) -> None:
     bucket = cloud.bucket(DATA_ACCOUNT)
     objects = f"arn:aws:s3:::{bucket}/*"

@@ -55,6 +55,28 @@ def test_an_encrypted_object_of_the_other_account_wants_its_key_on_both_sides(cl
     }
 
 
+def test_an_object_wants_the_key_that_it_was_put_with(cloud: Cloud) -> None:
+    bucket, foreign = cloud.bucket(), key(cloud, APPLICATION_ACCOUNT)
+    owner, objects = cloud.client("s3"), f"arn:aws:s3:::{bucket}/*"
+    owner.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    own = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": foreign}
+    sealed = owner.put_object(Bucket=bucket, Key="a", Body=b"sealed", **own)["VersionId"]
+    plain = owner.put_object(Bucket=bucket, Key="a", Body=b"plain")["VersionId"]
+    access = statement(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], objects)
+    keyless = cloud.as_role(cloud.role(access), "s3")
+    assert keyless.get_object(Bucket=bucket, Key="a", VersionId=plain)["Body"].read() == b"plain"
+    refused(keyless.get_object, Bucket=bucket, Key="a", VersionId=sealed)
+    copy = {"Bucket": bucket, "Key": "b", "CopySource": {"Bucket": bucket, "Key": "a", "VersionId": sealed}}
+    refused(keyless.copy_object, **copy)
+    refused(keyless.put_object, Bucket=bucket, Key="c", Body=b"", **own)
+    holder = cloud.as_role(cloud.role(access, use(foreign, (*READ, *WRITE), "s3")), "s3")
+    assert holder.get_object(Bucket=bucket, Key="a", VersionId=sealed)["Body"].read() == b"sealed"
+    holder.copy_object(**copy)
+    assert keyless.get_object(Bucket=bucket, Key="b")["Body"].read() == b"sealed"
+    holder.put_object(Bucket=bucket, Key="c", Body=b"", **own)
+    refused(keyless.get_object, Bucket=bucket, Key="c")
+
+
 def test_an_encrypted_table_wants_its_key(cloud: Cloud) -> None:
     arn, table = key(cloud, APPLICATION_ACCOUNT), cloud.name("table")
     cloud.client("dynamodb").create_table(

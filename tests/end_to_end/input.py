@@ -30,6 +30,8 @@ HOSTILE_NAMES = [
     "not zipped.json.gz",
     "$(echo pwned) `id`.json",
     "trailing space .json ",
+    "new\nline.json",
+    "ends with a new line\n",
 ]
 
 
@@ -48,7 +50,7 @@ def awkward_files() -> dict[str, bytes]:
         "secured/no dataset.json": lines({"a": 1}),
         "___/no dataset either.json": lines({"a": 1}),
         "Same-Name/a.json": lines({"a": 1}, {"a": 2}),
-        "same_name/a.json": lines({"a": 1}, {"a": 2}, {"a": 3}),
+        "same_name/b.json": lines({"a": 4}),
         "drift/1.jsonl": lines({"a": 1, "b": {"c": 1}}, {"a": "x", "b": [1]}, {"A": 2, "a": 3}),
         "drift/2.jsonl": lines({"a": {"x": 1}}, {"first name": "j", "_file_id": "mine"}, {}, {"": 1, " ": 2}),
         "select/from.json": lines({"from": 1, "select": 2, "group": {"by": 1}}),
@@ -56,6 +58,11 @@ def awkward_files() -> dict[str, bytes]:
         "flights/unlike its contract.json": lines({"delay_minutes": "late", "aircraft": 7}, {"other": [1, "x"]}),
         "hotels/unlike its contract.json": lines({"hotel_id": 5, "revision": "x", "rooms": "none"}, {"revision": 1}),
     }
+
+
+def first_of_its_name() -> dict[str, bytes]:
+    """A file whose folder has its table when another folder that means the same table comes, in a later run."""
+    return {"same_name/a.json": lines({"a": 1}, {"a": 2}, {"a": 3})}
 
 
 def many_files(number: int) -> dict[str, bytes]:

@@ -21,7 +21,15 @@ from local.demo.flow import Stock, take_stock
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Snapshot
 from local.demo.reference import Count
-from tests.end_to_end.input import HOSTILE_NAMES, awkward_files, hostile_files, lines, many_files, samples
+from tests.end_to_end.input import (
+    HOSTILE_NAMES,
+    awkward_files,
+    first_of_its_name,
+    hostile_files,
+    lines,
+    many_files,
+    samples,
+)
 from tests.pipeline_under_test import Watched
 from tui_etl import lineage, storage
 from tui_etl.ledger import Ledger
@@ -50,7 +58,7 @@ class Flow:
 @pytest.fixture(scope="module")
 def flow(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Flow:
     folder = tmp_path_factory.mktemp("input")
-    many = pipeline.drop(folder, many_files(MANY))
+    many = pipeline.drop(folder, many_files(MANY) | first_of_its_name())
     runs_for_many = len(pipeline.ingested(many).glue_runs(1, ("SUCCEEDED",)))
     rest = pipeline.drop(folder, hostile_files() | awkward_files()) + land(
         pipeline.s3, pipeline.bucket("landing"), samples(folder / "s")
@@ -143,7 +151,7 @@ def test_the_lineage_of_each_file_adds_up_to_its_records_and_its_rows(pipeline: 
         rows += Counter({str(file_id): int(number or 0) for file_id, number in of_files})
     source = followed(pipeline)
     ways = {file.file_id: lineage.follow(file.file_id, source) for file in flow.landed}
-    expected = expected_of_files(flow.landed, flow.stock.reports)
+    expected = expected_of_files(flow.landed, flow.snapshot.folders)
     assert [problem for way in ways.values() for problem in way.problems()] == []
     found = {file_id: Count(way.number(1, "records"), way.number(1, "quarantined")) for file_id, way in ways.items()}
     assert found == {file_id: count for file_id, (_, count) in expected.items()}
@@ -187,6 +195,24 @@ def test_names_survive_from_landing_to_athena(pipeline: Watched, flow: Flow) -> 
     names = {name.rpartition("/")[2] for name in HOSTILE_NAMES}
     assert {file_id: (name or "").rpartition("/")[2] for file_id, name in rows} == expected
     assert set(expected.values()) == names
+
+
+def test_two_folders_are_never_one_table(pipeline: Watched, flow: Flow) -> None:
+    files = {file.file.name: file for file in flow.landed if file.file.name.lower().startswith("same")}
+    first, other, later = (files[name] for name in ("same_name/a.json", "Same-Name/a.json", "same_name/b.json"))
+    runs = [flow.snapshot.files[file.file_id]["assigned_to"] for file in (first, other)]
+    assert runs[0] != runs[1]
+    rows = pipeline.query('SELECT "_file_id", count(*) FROM "tui_secured_dev"."same_name" GROUP BY "_file_id"')
+    assert sorted(rows) == sorted([[first.file_id, "3"], [later.file_id, "1"]])
+    [told] = [
+        outcome
+        for report in flow.stock.reports
+        if report["stage"] == 1
+        for outcome in report["files"]
+        if outcome["file_id"] == other.file_id
+    ]
+    reason = "the folder 'Same-Name' means the table same_name, which the folder 'same_name' has"
+    assert (told["outcome"], told["quarantined"], told["reason"]) == ("quarantined", 1, reason)
 
 
 def test_a_second_copy_of_a_key_is_new_work(pipeline: Watched, flow: Flow) -> None:

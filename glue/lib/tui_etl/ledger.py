@@ -68,6 +68,19 @@ class Ledger:
             raise RuntimeError(f"{item['pk']} exists and can't be read")
         return existing
 
+    def claim_dataset(self, dataset: str, folder: str, run_id: str) -> str:
+        """Claim a dataset's name for a folder, if nobody has; returns the folder that has it."""
+        pk = protocol.dataset_pk(dataset)
+        item = {"pk": pk, "sk": protocol.ITEM, "dataset": dataset, "folder": folder}
+        item |= {"claimed_by": run_id, "claimed_at": now()}
+        fields = {name: _serialize(value) for name, value in item.items()}
+        if self._holds(self.client.put_item, Item=fields, ConditionExpression="attribute_not_exists(pk)"):
+            return folder
+        existing = self.get(pk)
+        if existing is None:
+            raise RuntimeError(f"{pk} exists and can't be read")
+        return str(existing["folder"])
+
     def markers(self, stage: int) -> Iterator[Marker]:
         """Every OPEN marker of a stage, shard by shard."""
         pages = self.client.get_paginator("query")

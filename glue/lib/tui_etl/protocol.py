@@ -151,6 +151,11 @@ def file_pk(identity: str) -> str:
     return f"FILE#{identity}"
 
 
+def dataset_pk(dataset: str) -> str:
+    """Partition key of the claim to a dataset's name."""
+    return f"DATASET#{dataset}"
+
+
 def run_pk(stage: int, run_id: str) -> str:
     """Partition key of a RUN item."""
     return f"RUN#{stage}#{run_id}"

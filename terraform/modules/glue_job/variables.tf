@@ -3,11 +3,6 @@ variable "name" {
   description = "Name of the job."
 }
 
-variable "account_id" {
-  type        = string
-  description = "Account that it is in; the service may take the role for nobody else."
-}
-
 variable "role_name" {
   type        = string
   description = "Name of its role."

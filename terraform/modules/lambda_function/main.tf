@@ -13,13 +13,6 @@ data "aws_iam_policy_document" "trust" {
       type        = "Service"
       identifiers = ["lambda.amazonaws.com"]
     }
-
-    # The service acts for other accounts too; they must not get this role through it.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account_id]
-    }
   }
 }
 

@@ -221,6 +221,20 @@ def jobs_killed(lab: Lab, kill: Kill) -> None:
     assert struck(lab, *rules), f"not every job was killed: {json.dumps(lab.edge.status())}"
 
 
+CLAIM = {
+    "before it has claimed a dataset's name": Kill(PUT, "DATASET#", made=False),
+    "after it has claimed a dataset's name": Kill(PUT, "DATASET#"),
+}
+
+
+def ingest_killed(lab: Lab, kill: Kill) -> None:
+    """The name is free, or its folder's for good: the next run decides as this one did, and takes the files in."""
+    rule = kill.arm(lab, "ingest")
+    work(lab)
+    lab.rest()
+    assert struck(lab, rule), f"no run was killed: {json.dumps(lab.edge.status())}"
+
+
 TABLES: list[tuple[str, dict[str, Kill], KilledAct]] = [
     ("copy-prefix", COPY_PREFIX, copy_prefix_killed),
     ("copy-prefix", FOR_GOOD, copy_prefix_killed_for_good),
@@ -232,6 +246,7 @@ TABLES: list[tuple[str, dict[str, Kill], KilledAct]] = [
     ("success-fail-event", ALERT, desk("down")),
     ("reconcile", RECONCILE, reconcile_killed),
     ("a run of each stage", JOBS, jobs_killed),
+    ("a run of Glue 1", CLAIM, ingest_killed),
 ]
 QUICK = (
     "between items, its messages lost",

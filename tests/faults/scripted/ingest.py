@@ -26,9 +26,11 @@ ARGUMENTS = (
 
 def process(context: run.Context, given: dict[str, str], work: Sequence[run.Work]) -> run.Outcome:
     """Each file's records to temp, what is none to quarantine."""
-    files = staging.describe(work, given["landing_prefix"])
+    prefix = given["landing_prefix"]
+    claimed = staging.claim(context.ledger, context.run_id, staging.spellings(work, prefix))
+    files = staging.describe(work, prefix, claimed)
     root = f"s3://{given['raw_bucket']}/"
-    staging.stage(context.s3, files, f"{root}{given['staging_prefix'].strip('/')}/run={context.run_id}")
+    staging.stage(context.s3, files, f"{root}{given['staging_prefix'].strip('/')}/run={context.run_id}", prefix)
     outputs: list[Output] = []
     balances: dict[str, DatasetBalance] = {}
     outcomes = []

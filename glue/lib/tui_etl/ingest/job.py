@@ -14,6 +14,7 @@ from tui_etl import storage
 from tui_etl.ingest import shape, staging, transform
 from tui_etl.ingest.staging import Landed
 from tui_etl.ingest.transform import Learned, Reading, Refused
+from tui_etl.ledger import Ledger
 from tui_etl.manifest import Output
 from tui_etl.report import DatasetBalance, FileOutcome
 from tui_etl.run import Outcome, Work
@@ -62,11 +63,12 @@ def places(arguments: dict[str, str]) -> Places:
     return Places(arguments["landing_prefix"], staged, temp, kept, arguments["JOB_RUN_ID"])
 
 
-def process(spark: SparkSession, s3: Any, where: Places, work: Sequence[Work]) -> Outcome:
+def process(spark: SparkSession, s3: Any, ledger: Ledger, where: Places, work: Sequence[Work]) -> Outcome:
     """What happens between taking and committing: from held files to written Parquet and a balance."""
     transform.configure(spark)
-    files = staging.describe(work, where.landing_prefix)
-    staging.stage(s3, files, where.staging_of_run())
+    claimed = staging.claim(ledger, where.run_id, staging.spellings(work, where.landing_prefix))
+    files = staging.describe(work, where.landing_prefix, claimed)
+    staging.stage(s3, files, where.staging_of_run(), where.landing_prefix)
     return ingest(spark, s3, where, files)
 
 

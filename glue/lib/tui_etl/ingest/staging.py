@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tui_etl import protocol, storage
-from tui_etl.ingest import records
+from tui_etl.ingest import records, refusals
 from tui_etl.ingest.sniff import begins_with_lines
+from tui_etl.ledger import Ledger
 from tui_etl.run import Work
 
 #: How much of a file is looked at before it is copied.
@@ -59,26 +60,41 @@ class Landed:
         return self.head.startswith(records.GZIP)
 
 
-def describe(work: Iterable[Work], prefix: str) -> list[Landed]:
-    """The files of this run, numbered in landing order, each with its dataset or with the reason for having none."""
-    items = sorted((item.item for item in work), key=lambda item: (item["landed_at"], item["file_id"]))
-    spellings: dict[str, str] = {}
-    for item in items:
-        name, spelled = protocol.dataset_of(item["key"], prefix), protocol.raw_dataset_of(item["key"], prefix)
+def spellings(work: Iterable[Work], prefix: str) -> dict[str, str]:
+    """The datasets of a run's files, each with a folder that means it; of several the first by name."""
+    found: dict[str, str] = {}
+    for key in (item.item["key"] for item in work):
+        name, spelled = protocol.dataset_of(key, prefix), protocol.raw_dataset_of(key, prefix)
         if name is not None and spelled is not None:
-            spellings[name] = min(spelled, spellings.get(name, spelled))
-    return [_describe(number, item, prefix, spellings) for number, item in enumerate(items)]
+            found[name] = min(spelled, found.get(name, spelled))
+    return found
 
 
-def _describe(number: int, item: dict[str, Any], prefix: str, spellings: dict[str, str]) -> Landed:
+def claim(ledger: Ledger, run_id: str, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Claim each dataset for the folder that is wanted; returns the folder that has it, whoever claimed it."""
+    with ThreadPoolExecutor(storage.IN_FLIGHT) as pool:
+        held = pool.map(lambda name: ledger.claim_dataset(name, wanted[name], run_id), wanted)
+        return dict(zip(wanted, held, strict=True))
+
+
+def describe(work: Iterable[Work], prefix: str, claimed: Mapping[str, str]) -> list[Landed]:
+    """The files of this run, numbered in landing order, each with its dataset or with the reason for having none.
+
+    `claimed`: for each dataset the one folder, as it is spelled, whose files are taken in.
+    """
+    items = sorted((item.item for item in work), key=lambda item: (item["landed_at"], item["file_id"]))
+    return [_describe(number, item, prefix, claimed) for number, item in enumerate(items)]
+
+
+def _describe(number: int, item: dict[str, Any], prefix: str, claimed: Mapping[str, str]) -> Landed:
     name, spelled = protocol.dataset_of(item["key"], prefix), protocol.raw_dataset_of(item["key"], prefix)
     refused = None
     if spelled is None:
         refused = f"no dataset: the file lies directly under {prefix}"
     elif name is None:
         refused = f"no dataset: the folder name {spelled!r} is reserved or has no letter or digit"
-    elif spelled != spellings[name]:
-        refused = f"the dataset folders {spellings[name]!r} and {spelled!r} both mean the table {name}"
+    elif spelled != claimed[name]:
+        refused = f"the folder {spelled!r} means the table {name}, which the folder {claimed[name]!r} has"
     return Landed(
         number,
         item["file_id"],
@@ -93,33 +109,72 @@ def _describe(number: int, item: dict[str, Any], prefix: str, spellings: dict[st
     )
 
 
-def stage(s3: Any, files: Sequence[Landed], folder: str) -> None:
-    """Look at each file's beginning and copy it below `folder`, server-side; notes what became of it in `files`."""
+def stage(s3: Any, files: Sequence[Landed], folder: str, prefix: str) -> None:
+    """Look at each file's beginning and copy it below `folder`, server-side; notes what became of it in `files`.
+
+    Files that can't be read are refused; raises `NothingReadable` if nothing below `prefix` can be read.
+    """
     with ThreadPoolExecutor(storage.IN_FLIGHT) as pool:
-        list(pool.map(lambda file: _stage(s3, file, folder), files))
+        answers = list(pool.map(lambda file: _stage(s3, file, folder), files))
+    denied = [(file, error) for file, error in zip(files, answers, strict=True) if error is not None]
+    if denied and not any(file.uri for file in files):
+        _blame_the_role_if_nothing_is_readable(s3, denied, prefix)
+    for file, error in denied:
+        file.refused = file.refused or refusals.reason(error)
 
 
-def _stage(s3: Any, file: Landed, folder: str) -> None:
+def _blame_the_role_if_nothing_is_readable(s3: Any, denied: Sequence[tuple[Landed, ClientError]], prefix: str) -> None:
+    # A role that lost its permission, or its key, would otherwise send file after file to quarantine.
+    file, error = denied[0]
+    if not refusals.other_is_readable(s3, file.bucket, prefix, [(file.key, file.version_id) for file, _ in denied]):
+        raise refusals.NothingReadable(
+            f"not one file of this run could be read, and nothing else below s3://{file.bucket}/{prefix} either; "
+            f"{len(denied)} were refused, the first is {file.file_id}: {error}"
+        ) from error
+
+
+def _stage(s3: Any, file: Landed, folder: str) -> ClientError | None:
+    """Stage one file; returns the error if access to it was refused, which may be its own fault or the role's."""
     source = {"Bucket": file.bucket, "Key": file.key, "VersionId": file.version_id}
     try:
-        answer = s3.get_object(**source, Range=f"bytes=0-{HEAD - 1}")
-        with answer["Body"] as body:
-            file.head = body.read(HEAD)
-        # A server may answer a range with the whole, and then says no range.
-        file.size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
-        if file.head:
-            name = hashlib.sha256(file.file_id.encode()).hexdigest() + (".json.gz" if file.gzipped else ".json")
+        _look(s3, file, source)
+    except ClientError as error:
+        if refusals.is_of_access(error):
+            return error
+        if refusals.is_of_the_object(error):
+            file.refused = file.refused or refusals.reason(error)
+        else:
+            _note_absence(file, error)
+    if file.head:
+        name = hashlib.sha256(file.file_id.encode()).hexdigest() + (".json.gz" if file.gzipped else ".json")
+        try:
             copy(s3, source, f"{folder}/{name}", file.size)
             file.uri = f"{folder}/{name}"
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in _NOTHING_THERE:
-            file.size = 0
-        elif code in _GONE:
-            file.vanished = True
-            file.refused = VANISHED
-        else:
-            raise
+        except ClientError as error:
+            # It was readable a moment ago: a refusal now is about the place that it is copied to.
+            _note_absence(file, error)
+    return None
+
+
+def _look(s3: Any, file: Landed, source: dict[str, str]) -> None:
+    """Read a file's beginning, and learn its size."""
+    answer = s3.get_object(**source, Range=f"bytes=0-{HEAD - 1}")
+    with answer["Body"] as body:
+        file.head = body.read(HEAD)
+    # A server may answer a range with the whole, and then says no range.
+    file.size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
+
+
+def _note_absence(file: Landed, error: ClientError) -> None:
+    """Note that a file is empty or gone, if that is what S3 says; raises what is another error."""
+    code = refusals.code_of(error)
+    if code in _NOTHING_THERE:
+        file.size = 0
+    elif code in _GONE:
+        file.vanished = True
+        file.refused = VANISHED
+    else:
+        raise error
 
 
 def copy(s3: Any, source: dict[str, str], target: str, size: int) -> None:
