@@ -246,7 +246,7 @@ mod tests {
             ..run(Stage::Classify)
         };
         let change = change("SUCCEEDED", "");
-        let incident = incident(&about(&change, &run), Fault::NotCleaned);
+        let incident = incident(&about(&change, &run), Fault::NotCleaned, &fields());
         assert_eq!(incident.correlation_id, "tui-etl-dev-jr_1-cleaning");
         assert_eq!(
             incident.short_description,

@@ -112,6 +112,18 @@ def misled(lab: Lab, why: str, change: Change | None, stage: int = 1) -> None:
     [uri, *_] = [run["manifest"] for run in lab.look().runs if belongs(run, stage, run_id)]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     whole = lab.read(uri)
+    # Who may not list a bucket is refused, and not told that an object is missing.
+    with lab.refusals_ordered(lab.outputs["roles"][FUNCTION], "s3:ListBucket"):
+        spoil(lab, (bucket, key), whole, change, why, stage, run_id)
+    lab.rest()
+    assert len(tickets(lab, run_id)) == 1, "one incident about one clean-up"
+
+
+def spoil(
+    lab: Lab, place: tuple[str, str], whole: bytes, change: Change | None, why: str, stage: int, run_id: str
+) -> None:
+    """Deletes or changes a manifest that clean-prefix is about to read, waits for its ticket, and puts it back."""
+    bucket, key = place
     lab.s3.delete_object(Bucket=bucket, Key=key)
     if change is not None:
         spoilt = b"".join(change(whole.splitlines(keepends=True)))
@@ -127,8 +139,6 @@ def misled(lab: Lab, why: str, change: Change | None, stage: int = 1) -> None:
         assert why in ticket["description"], f"the ticket does not say that {why!r}"
     finally:
         lab.s3.put_object(Bucket=bucket, Key=key, Body=whole)
-    lab.rest()
-    assert len(tickets(lab, run_id)) == 1, "one incident about one clean-up"
     assert bystander(lab), "an object that no run owns was deleted"
 
 
