@@ -39,9 +39,13 @@ def asking(snapshot: Snapshot) -> set[str]:
 
 
 def waits_for_friday(snapshot: Snapshot) -> bool:
-    """Whether a committed Glue 1 run waits, and no Glue run is active that might change that."""
-    downstream = snapshot.run_ids(2)
-    waiting = any(run.get("assigned_to") not in downstream for run in _committed(snapshot, 1))
+    """Whether a committed Glue 1 run waits, or one that is done has a marker still (as a Glue 2 run leaves it that dies
+    after its commit), and no Glue run is active that might change that."""
+    downstream, marked = snapshot.run_ids(2), asking(snapshot)
+    waiting = any(
+        run.get("assigned_to") not in downstream or f"RUN#1#{run['run_id']}" in marked
+        for run in _committed(snapshot, 1)
+    )
     return waiting and not any(run.state in ACTIVE for run in snapshot.glue)
 
 

@@ -68,3 +68,9 @@ def test_friday_is_wanted_by_what_waits_and_never_beside_an_active_run() -> None
     assert rest.waits_for_friday(snapshot)
     snapshot.glue.append(GlueRun(2, "job", "x", "RUNNING", 1.0))
     assert not rest.waits_for_friday(snapshot)
+
+
+def test_friday_is_wanted_by_a_marker_that_a_dead_run_has_left() -> None:
+    snapshot = at_rest()
+    snapshot.marked.add("RUN#1#one")
+    assert rest.waits_for_friday(snapshot)
