@@ -42,17 +42,15 @@ class Protection:
 
 
 _LIST_AND_DELETE = """drop(run_ids);
-    let listed: Result<Vec<_>, _> = clients
+    let listed = clients
         .s3
         .list_objects_v2()
         .bucket(&config.raw_bucket)
         .prefix(&config.temp_prefix)
-        .into_paginator()
-        .items()
         .send()
-        .collect()
-        .await;
-    let keys = listed?.into_iter().filter_map(|object| object.key).collect();
+        .await?;
+    let objects = listed.contents.unwrap_or_default();
+    let keys = objects.into_iter().filter_map(|object| object.key).collect();
     let (s3, bucket) = (clients.s3.clone(), config.raw_bucket.clone());
     let outcome = delete::delete(s3, bucket, keys, config.patience).await;
     let tally = clean::Tally {
