@@ -15,6 +15,7 @@ from tests.faults.registry import cases
 from tests.faults.runner import COLUMNS, Result
 from tests.faults.unprotected import Absence, judge_case, judge_tests
 
+README = Path(__file__).with_name("README.md")
 ISSUE = (
     *("conditional assignment", "VOID before taking over", "conditional commit", "marker before item", "version id"),
     *("manifest-bound delete", "validated table commit", "balance check", "default secured"),
@@ -34,11 +35,24 @@ def test_a_protection_can_be_switched_off_and_somebody_notices(protection: Prote
         assert (REPOSITORY / "crates" / protection.function / "environment.txt").is_file(), "it is no function"
     if protection.tests:
         for node in protection.tests:
-            path, _, test = node.partition("::")
-            assert f"def {test.partition('[')[0]}(" in (REPOSITORY / path).read_text(encoding="utf-8")
+            path, _, _ = node.partition("::")
+            assert f"def {name_of(node)}(" in (REPOSITORY / path).read_text(encoding="utf-8")
     else:
         assert protection.case in {case.name for case in cases()}
         assert protection.shows in COLUMNS
+
+
+@pytest.mark.parametrize("protection", PROTECTIONS, ids=lambda one: f"{one.name} in {one.path}")
+def test_the_list_for_people_names_it(protection: Protection) -> None:
+    rows = [
+        line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {protection.name} |")
+    ]
+    named = [protection.case] if protection.case else [name_of(node) for node in protection.tests]
+    assert [row for row in rows if all(name in row for name in named) and protection.shows in row], named
+
+
+def name_of(node: str) -> str:
+    return node.rpartition("::")[2].partition("[")[0]
 
 
 def test_a_text_that_is_no_longer_there_is_told(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +35,8 @@ UNPROTECTED_SECONDS = 120
 #: How long an instance may take, its protection on again, to come to rest. After that a new one is cheaper.
 RECOVERY_SECONDS = 45
 POLICY = "without-a-protection"
+#: The whole text is in the report.
+SHOWED_WIDTH = 160
 
 
 @dataclass
@@ -209,7 +212,7 @@ def show(absences: Iterable[Absence], console: Console) -> None:
     for name in ("protection", "switched off in", "case or test that fails", "what it showed"):
         table.add_column(name, overflow="fold")
     for absence in absences:
-        showed = absence.showed if absence.noticed else f"NOT NOTICED: {absence.showed}"
+        showed = shorten(absence.showed, SHOWED_WIDTH) if absence.noticed else f"NOT NOTICED: {absence.showed}"
         style = None if absence.noticed else "red"
         table.add_row(absence.protection, absence.switched_off_in, absence.noticed_by, showed, style=style)
     console.print(table, highlight=False)
