@@ -3,6 +3,7 @@ for the absence of one."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,22 @@ def test_a_test_that_could_not_run_is_no_test_that_failed(tmp_path: Path) -> Non
         dict(mutant.failures(junit(report, failure, error), PROTECTION.tests, report))
     with pytest.raises(Unusable, match="test_three"):
         dict(mutant.failures(report, ("t.py::test_three",), report))
+
+
+def test_the_copy_lacks_one_protection_and_what_is_back_is_newer_than_what_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cargo goes by time stamps: a text that came back with its old one would leave the mutant's build in place."""
+    monkeypatch.setattr(mutant, "WORKSPACE", tmp_path)
+    first, second = (one for one in PROTECTIONS if one.function == "copy-prefix")
+    mutant.write_workspace(first)
+    changed, same = tmp_path / first.path, tmp_path / "Cargo.toml"
+    (tmp_path / "crates" / "gone.rs").touch()
+    assert changed.read_text(encoding="utf-8") == first.switched_off()
+    for path in (changed, same):
+        os.utime(path, (0, 0))
+    mutant.write_workspace(second)
+    assert changed.read_bytes() == (REPOSITORY / first.path).read_bytes()
+    assert changed.stat().st_mtime > 0 and same.stat().st_mtime == 0
+    assert (tmp_path / second.path).read_text(encoding="utf-8") == second.switched_off()
+    assert not (tmp_path / "crates" / "gone.rs").exists()
