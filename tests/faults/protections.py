@@ -118,7 +118,7 @@ PROTECTIONS = [
         "crates/pipeline/src/ledger.rs",
         """            .condition_expression("attribute_not_exists(pk)")\n""",
         "",
-        "the same events again after Glue 2 and clean-prefix",
+        "a batch held before its item until its file is done, and its message once more",
         "doubled",
         function="copy-prefix",
     ),
