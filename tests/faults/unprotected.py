@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from local.demo.observe import TimedOut
@@ -212,7 +212,8 @@ def show(absences: Iterable[Absence], console: Console) -> None:
     for name in ("protection", "switched off in", "case or test that fails", "what it showed"):
         table.add_column(name, overflow="fold")
     for absence in absences:
-        showed = shorten(absence.showed, SHOWED_WIDTH) if absence.noticed else f"NOT NOTICED: {absence.showed}"
+        showed = absence.showed[:SHOWED_WIDTH] if absence.noticed else f"NOT NOTICED: {absence.showed}"
         style = None if absence.noticed else "red"
-        table.add_row(absence.protection, absence.switched_off_in, absence.noticed_by, showed, style=style)
+        cells = (absence.protection, absence.switched_off_in, absence.noticed_by, showed)
+        table.add_row(*map(escape, cells), style=style)
     console.print(table, highlight=False)
