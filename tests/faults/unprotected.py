@@ -37,6 +37,7 @@ RECOVERY_SECONDS = 45
 POLICY = "without-a-protection"
 #: The whole text is in the report.
 SHOWED_WIDTH = 160
+PASSED = "the case passed"
 
 
 @dataclass
@@ -118,7 +119,9 @@ def judge_case(absence: Absence, protection: Protection, result: Result) -> None
     absence.noticed = bool(result.injected and getattr(result, protection.shows))
     wanted = [finding for finding in result.findings if finding.startswith(f"{protection.shows}:")]
     numbers = f"{getattr(result, protection.shows)} {protection.shows}"
-    absence.showed = f"{numbers}: {wanted[0].partition(': ')[2]}" if absence.noticed else "; ".join(result.problems())
+    absence.showed = (
+        f"{numbers}: {wanted[0].partition(': ')[2]}" if absence.noticed else "; ".join(result.problems()) or PASSED
+    )
 
 
 def fails_without(labs: Labs, protection: Protection) -> Result:
