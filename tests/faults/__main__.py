@@ -1,4 +1,5 @@
-"""`python -m tests.faults`: every fault, a table of what became of the records, and target/faults/report.json."""
+"""`python -m tests.faults`: every fault, a table of what became of the records, and target/faults/report.json; and in
+the end each protection off in turn, and target/faults/protections.json."""
 
 from __future__ import annotations
 
@@ -8,16 +9,15 @@ import sys
 from rich.console import Console
 
 from local.demo.running import REPOSITORY
-from tests.faults.lab import opened
-from tests.faults.protections import PROTECTIONS, without
+from tests.faults.protections import PROTECTIONS, named
 from tests.faults.random_walk import walk_case
 from tests.faults.registry import Case, cases
-from tests.faults.runner import Result, run_all, run_case, show, write_report
+from tests.faults.runner import Result, run_all, show, write_report
+from tests.faults.unprotected import Absence, Labs, switch_off
+from tests.faults.unprotected import show as show_absences
+from tests.faults.unprotected import write_report as write_absences
 
-REPORT = REPOSITORY / "target" / "faults" / "report.json"
-
-#: What has gone wrong for good need not be waited for as long as what is only slow.
-UNPROTECTED_SECONDS = 90
+REPORTS = REPOSITORY / "target" / "faults"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,12 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="random combinations (10)")
     parser.add_argument("--as-is", action="store_true", help="on the AWS that is up in TUI_LOCAL_DIR; it is left up")
     parser.add_argument(
-        "--without", choices=[*PROTECTIONS, "each"], help="a protection that is off: its case must fail"
+        "--without",
+        choices=[*dict.fromkeys(protection.name for protection in PROTECTIONS), "each"],
+        help="only this: a protection is off, and its case or its tests must fail",
     )
     parser.add_argument("--list", action="store_true", help="say which faults there are")
     given = parser.parse_args(arguments)
-    if given.without:
-        return switch_off(given)
     chosen = select(given)
     if given.list:
         print("\n".join(f"{case.group:2} {'quick' if case.quick else '     '} {case.name}" for case, _ in chosen))
@@ -41,35 +41,42 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no fault is called {given.only!r}; --list names them all")
     console = Console(width=None if sys.stdout.isatty() else 140)
+    with Labs(given.as_is) as labs:
+        noticed = True
+        results = [] if given.without else hurt(labs, chosen, console)
+        # A choice of faults is somebody's who works on one of them.
+        if given.without or not (given.only or given.quick or given.seed is not None):
+            noticed = unprotect(labs, given.without or "each", console)
+    return int(not noticed or any(result.problems() for result in results))
 
+
+def hurt(labs: Labs, chosen: list[tuple[Case, int | None]], console: Console) -> list[Result]:
     def say(result: Result) -> None:
         word = "FAILED" if result.problems() else "ok"
         console.print(f"{word:6} {result.seconds:6.1f} s  {result.fault}", highlight=False)
         for note in result.notes:
             console.print(f"{'':17}{note}", highlight=False)
 
-    with opened(given.as_is) as lab:
-        results = run_all(lab, chosen, say)
+    results = run_all(labs.lab, chosen, say)
     show(results, console)
-    write_report(REPORT, results)
-    return int(any(result.problems() for result in results))
+    write_report(REPORTS / "report.json", results)
+    return results
 
 
-def switch_off(given: argparse.Namespace) -> int:
-    """Each chosen protection off, one at a time; exit status 0 only if each is missed by its case."""
-    missed = []
-    with opened(given.as_is) as lab:
-        lab.patience_seconds = UNPROTECTED_SECONDS
-        for name in PROTECTIONS if given.without == "each" else [given.without]:
-            [case] = [case for case in cases() if case.name == PROTECTIONS[name].case]
-            lab.forgive()
-            with without(lab, PROTECTIONS[name]):
-                result = run_case(lab, case)
-            missed.append(not result.clean)
-            print(
-                f"{'missed' if missed[-1] else 'NOT MISSED'}: {name}: {case.name}: {'; '.join(result.problems()[:6])}"
-            )
-    return int(not all(missed))
+def unprotect(labs: Labs, name: str, console: Console) -> bool:
+    """Whether the absence of each chosen protection was noticed."""
+
+    def say(absence: Absence) -> None:
+        word = "missed" if absence.noticed else "FAILED"
+        console.print(
+            f"{word:6} {absence.seconds:6.1f} s  without {absence.protection} ({absence.switched_off_in})",
+            highlight=False,
+        )
+
+    absences = switch_off(labs, named(name), say)
+    show_absences(absences, console)
+    write_absences(REPORTS / "protections.json", absences)
+    return all(absence.noticed for absence in absences)
 
 
 def select(given: argparse.Namespace) -> list[tuple[Case, int | None]]:

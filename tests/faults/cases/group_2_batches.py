@@ -51,6 +51,30 @@ def held_before_item(lab: Lab) -> None:
     twice_at_once(lab, ITEM)
 
 
+@case(2, "a batch held before its item until its file is done, and its message once more", seed=208)
+def held_and_once_more(lab: Lab) -> None:
+    """Were the item put all the same, nobody would hold it, and the next message would make it work again."""
+    with lab.without_events():
+        versions = lab.land_some(files=1)
+    [event] = map(lab.event_of, versions)
+    gate = lab.hold("copy-prefix", "dynamodb:PutItem", body=ITEM)
+    lab.send(event)
+    lab.held(gate)
+    lab.edge.redeliver(lab.outputs["queue_url"])
+    committed(lab, versions)
+    before = answered(lab)
+    lab.edge.release(gate)
+    lab.wait("answer of the batch that was held", lambda: answered(lab) > before)
+    lab.send(event)
+    lab.all_ingested()
+
+
+def answered(lab: Lab) -> int:
+    """How many invocations of copy-prefix are over."""
+    name = lab.outputs["functions"]["copy-prefix"]
+    return sum(entry["function"] == name for entry in lab.journal("invocations"))
+
+
 @case(2, "batches that overlap, side by side", seed=203)
 def side_by_side(lab: Lab) -> None:
     with lab.without_events():

@@ -28,6 +28,20 @@ def arrive_during_cleaning(lab: Lab) -> None:
     lab.all_ingested()
 
 
+@case(7, "a Glue 1 run commits while clean-prefix is about to delete", seed=706)
+def commits_before_deletion(lab: Lab) -> None:
+    """What it has in temp when the deletion comes is for the next Friday: no committed Glue 2 run lists it."""
+    lab.land_some(files=3)
+    lab.all_ingested()
+    # The manifest of Glue 2, which it reads once it has made up its mind to clean.
+    gate = lab.hold("clean-prefix", "s3:GetObject")
+    lab.friday()
+    lab.held(gate)
+    lab.land_some(files=3)
+    lab.all_ingested()
+    lab.edge.release(gate)
+
+
 @case(7, "a key overwritten before Glue 1 has read it", seed=703, quick=True)
 def overwritten(lab: Lab) -> None:
     """Both versions arrive, each once."""
