@@ -20,7 +20,7 @@ from local.terraform import TFVARS_VARIABLE
 from tests.faults import evidence, rest, verdict
 from tests.faults.edge import Edge
 from tests.faults.verdict import KEYED, LEGACY, Record, Verdict, Version
-from tests.pipeline_under_test import Watched
+from tests.pipeline_under_test import Refused, Watched
 
 FOLDER = REPOSITORY / "target" / "test-faults"
 HERE = Path(__file__).resolve().parent
@@ -85,7 +85,7 @@ class Lab(Watched):
         restless = ""
         try:
             self.rest()
-        except TimedOut as late:
+        except (TimedOut, Refused) as late:
             restless = str(late)
         found = evidence.gather(self, self.look(), self._known_runs, self.prefix)
         found.versions, found.hopeless = self.versions, self.hopeless
