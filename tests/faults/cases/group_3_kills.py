@@ -71,7 +71,7 @@ def copy_prefix_killed_for_good(lab: Lab, kill: Kill) -> None:
 CLEAN_PREFIX = {
     "after it has read the run": Kill(GET, "RUN#2"),
     "after it has read the run's manifest": Kill("s3:GetObject", resource="*/manifests/*"),
-    "after it has read an ingest run": Kill(GET, "RUN#1"),
+    "after it has read the ingest runs": Kill("dynamodb:BatchGetItem", "RUN#1"),
     "before it deletes": Kill("s3:DeleteObject", made=False),
     "after it has deleted": Kill("s3:DeleteObject"),
     "after it has said that it cleaned": Kill(UPDATE, "cleaned_at"),
