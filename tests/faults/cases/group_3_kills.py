@@ -176,6 +176,11 @@ def reconcile_killed(lab: Lab, kill: Kill) -> None:
     forgotten = {"pk": {"S": "CURSOR#runs#1"}, "sk": {"S": "ITEM"}}
     lab.dynamodb.delete_item(TableName=lab.outputs["ledger_table"], Key=forgotten)
     rule = kill.arm(lab, "reconcile")
+    # Whoever tells of a run settles it, too; and leaves that to reconcile if it can't.
+    teller = lab.outputs["roles"]["success-fail-event"]
+    lab.edge.inject(
+        "error", role=teller, action=UPDATE, body=":void", times=None, status=500, code="InternalServerError"
+    )
     # Not told by the run itself, and so VOID by reconcile's hand: its marker for Glue 2 stands for nothing then.
     Kill(UPDATE, ":committed", made=False).arm(lab, "ingest")
     lab.land_some(files=2)
