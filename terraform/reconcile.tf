@@ -133,3 +133,29 @@ resource "aws_cloudwatch_metric_alarm" "listing_pass_age" {
   alarm_actions = [aws_sns_topic.alerts.arn]
   ok_actions    = [aws_sns_topic.alerts.arn]
 }
+
+# Glue refusing a start is no fault, so nothing else would tell that it has gone on for too long.
+resource "aws_cloudwatch_metric_alarm" "open_work_age" {
+  provider = aws.application
+  for_each = {
+    ingest   = { stage = "1", seconds = var.open_work_alarm_seconds.ingest }
+    classify = { stage = "2", seconds = var.open_work_alarm_seconds.classify }
+    conform  = { stage = "3", seconds = var.open_work_alarm_seconds.conform }
+  }
+
+  alarm_name        = "${local.jobs[each.key]}-open-work"
+  alarm_description = "Work for ${local.jobs[each.key]} has waited for more than ${each.value.seconds} seconds, and no run holds it: see whether Glue refuses to start the job, or whether its runs fail."
+  namespace         = "tui-etl"
+  metric_name       = "OpenWorkAge"
+  dimensions        = { FunctionName = local.functions.reconcile, Stage = each.value.stage }
+
+  statistic           = "Maximum"
+  period              = var.reconcile_interval_minutes * 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.seconds
+  treat_missing_data  = "ignore" # that reconcile does not run has an alarm of its own
+
+  alarm_actions = [aws_sns_topic.alerts.arn]
+  ok_actions    = [aws_sns_topic.alerts.arn]
+}

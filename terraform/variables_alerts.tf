@@ -132,3 +132,24 @@ variable "listing_pass_alarm_seconds" {
     error_message = "listing_pass_alarm_seconds must be 3600 or more."
   }
 }
+
+variable "open_work_alarm_seconds" {
+  type = object({
+    ingest   = optional(number, 21600)
+    classify = optional(number, 691200)
+    conform  = optional(number, 21600)
+  })
+  description = "Time that work of each job may wait without a run that holds it before an alarm is raised. Classify works once a week, so its work waits for a week anyway. Well below temp_retention_days: what temp no longer has can't be classified."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for seconds in values(var.open_work_alarm_seconds) : seconds >= 3600])
+    error_message = "open_work_alarm_seconds must be 3600 or more for each job."
+  }
+
+  validation {
+    condition     = var.open_work_alarm_seconds.classify < var.temp_retention_days * 86400
+    error_message = "open_work_alarm_seconds.classify must be shorter than temp_retention_days, or what it warns of is gone by then."
+  }
+}

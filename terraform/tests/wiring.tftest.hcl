@@ -576,7 +576,19 @@ run "rules_schedule_and_alerts" {
   }
 
   assert {
-    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age]) :
+    condition = (
+      { for job, alarm in aws_cloudwatch_metric_alarm.open_work_age : job => "${alarm.dimensions["Stage"]} ${alarm.threshold} ${alarm.comparison_operator} ${alarm.dimensions["FunctionName"]}" } == {
+        ingest   = "1 21600 GreaterThanThreshold tui-etl-reconcile-dev"
+        classify = "2 691200 GreaterThanThreshold tui-etl-reconcile-dev"
+        conform  = "3 21600 GreaterThanThreshold tui-etl-reconcile-dev"
+      } &&
+      strcontains(file("../crates/reconcile/src/metric.rs"), "OPEN_WORK_AGE: &str = \"${aws_cloudwatch_metric_alarm.open_work_age["ingest"].metric_name}\"")
+    )
+    error_message = "Work that waits for too long must raise an alarm, on the metric that reconcile writes."
+  }
+
+  assert {
+    condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.dead_letter), [aws_cloudwatch_metric_alarm.landing_age, aws_cloudwatch_metric_alarm.reconcile_absent, aws_cloudwatch_metric_alarm.listing_pass_age], values(aws_cloudwatch_metric_alarm.open_work_age)) :
       alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) && alarm.ok_actions == alarm.alarm_actions
     ])
     error_message = "Every alarm is told to the alerts topic."

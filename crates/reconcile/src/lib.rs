@@ -15,7 +15,7 @@
 //!   on the bus.
 //! - **Failure**: one part's failure does not stop the others; in the end the invocation fails with all
 //!   of them, is retried, and alarmed on. A refused start is no failure, a job that can't be started is.
-//!   A listing that takes longer than a day is alarmed on by its metric.
+//!   A listing that takes longer than a day, and work that waits for too long, are alarmed on by metrics.
 //! - **Idempotency**: every write is conditional on what was read, events are hints that their receivers
 //!   check, and a start that is one too many finds nothing. Any number may run at once; of those that list
 //!   at the same time one goes on.
@@ -54,6 +54,8 @@ pub struct Summary {
     pub taken_in: usize,
     /// Markers that were looked at, of all stages.
     pub markers: usize,
+    /// For how long the oldest open work of each stage has waited.
+    pub open_work_seconds: Vec<i64>,
     /// Markers that were dropped.
     pub markers_dropped: usize,
     /// Runs that were set VOID.
@@ -93,6 +95,7 @@ pub async fn handler(
         Ok(snapshot) => {
             let plan = plan(config, &snapshot, invocation.now);
             summary.markers = snapshot.markers_read;
+            tell_of_open_work(&snapshot, invocation, &mut summary);
             Box::pin(apply::apply(
                 config,
                 clients,
@@ -113,6 +116,18 @@ pub async fn handler(
             let all: Vec<String> = errors.iter().map(|error| format!("{error:#}")).collect();
             bail!("{count} things failed: {}", all.join("; "))
         }
+    }
+}
+
+/// Work that Glue lets nobody start is no fault of anybody's, until it has waited for too long.
+fn tell_of_open_work(snapshot: &Snapshot, invocation: &Invocation, summary: &mut Summary) {
+    for stage in Stage::ALL {
+        let seconds = plan::open_work_age(snapshot, stage, invocation.now);
+        summary.open_work_seconds.push(seconds);
+        println!(
+            "{}",
+            metric::open_work_age(&invocation.function_name, stage, seconds, invocation.now)
+        );
     }
 }
 
@@ -153,6 +168,7 @@ fn log(summary: &Summary, failures: usize) {
         pass_age_seconds = summary.pass_age_seconds,
         taken_in = summary.taken_in,
         markers = summary.markers,
+        open_work_seconds = ?summary.open_work_seconds,
         markers_dropped = summary.markers_dropped,
         settled = summary.settled,
         resent = summary.resent,

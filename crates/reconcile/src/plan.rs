@@ -225,6 +225,15 @@ pub fn needs_run(config: &Config, snapshot: &Snapshot, stage: Stage, now: Timest
         && asking_markers(snapshot, stage, now).any(|marker| sought.fits(marker))
 }
 
+/// For how many seconds the oldest work of a stage has waited that no run holds; 0 if there is none.
+#[must_use]
+pub fn open_work_age(snapshot: &Snapshot, stage: Stage, now: Timestamp) -> i64 {
+    asking_markers(snapshot, stage, now)
+        .filter_map(Marker::moment)
+        .map(|at| now.duration_since(at).as_secs())
+        .fold(0, i64::max)
+}
+
 /// If the stage's last runs committed nothing and their pause is not over: when the last of them began.
 fn paused_since(
     config: &Config,
