@@ -82,6 +82,7 @@ class Lab(Watched):
     def finish(self) -> Verdict:
         """Faults stop; the pipeline comes to rest; what became of every record."""
         self.stop_faults()
+        self.forget_refusals()  # those of the case itself: it has raised what it did not expect
         restless = ""
         try:
             self.rest()

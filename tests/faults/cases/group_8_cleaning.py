@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from tests.faults.evidence import CORRELATION
@@ -113,7 +114,9 @@ def misled(lab: Lab, why: str, change: Change | None, stage: int = 1) -> None:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     whole = lab.read(uri)
     # Who may not list a bucket is refused, and not told that an object is missing.
-    with lab.refusals_ordered(lab.outputs["roles"][FUNCTION], "s3:ListBucket"):
+    with ExitStack() as ordered:
+        for reader in (FUNCTION, "conform"):
+            ordered.enter_context(lab.refusals_ordered(lab.outputs["roles"][reader], "s3:ListBucket"))
         spoil(lab, (bucket, key), whole, change, why, stage, run_id)
     lab.rest()
     assert len(tickets(lab, run_id)) == 1, "one incident about one clean-up"
