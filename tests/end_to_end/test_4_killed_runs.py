@@ -19,7 +19,7 @@ from tests.faults import rest
 from tests.faults.edge import Edge
 from tests.pipeline_under_test import PATIENCE_SECONDS, Watched
 
-APPENDED = "third_week"
+APPENDED = "fourth_week"
 PLAIN, SECRET = [f"killed-plain-{n}" for n in range(6)], [f"killed-secret-{n}" for n in range(6)]
 
 
@@ -37,7 +37,7 @@ def files() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for file in (0, 1):
         mixed = bookings(PLAIN[file::2], vip=False) + bookings(SECRET[file::2], vip=True)
-        found |= {f"bookings/killed/{file}.jsonl": lines(*mixed), f"third week/{file}.jsonl": lines(*things(file))}
+        found |= {f"bookings/killed/{file}.jsonl": lines(*mixed), f"fourth week/{file}.jsonl": lines(*things(file))}
     return found
 
 
