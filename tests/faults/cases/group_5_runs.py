@@ -17,11 +17,18 @@ def work(lab: Lab) -> None:
     lab.land_some(files=2, dataset="d_keyed")
 
 
-def rouse(lab: Lab, stage: int) -> None:
-    """Lets a run of a stage come that finds something to do."""
-    work(lab)
+def prepare(lab: Lab, stage: int) -> None:
+    """Nothing goes on any more; a stage after the first has something to do as soon as it is Friday."""
     if stage > 1:
+        work(lab)
         lab.all_ingested()
+
+
+def rouse(lab: Lab, stage: int) -> None:
+    """Lets a run of the stage come."""
+    if stage == 1:
+        work(lab)
+    else:
         lab.friday()
 
 
@@ -61,6 +68,7 @@ def fails_after(lab: Lab) -> None:
 def dead_before_it_begins(lab: Lab) -> None:
     """It is VOID when its script comes to begin, and so it may not; another has done its work by then."""
     for stage in STAGES:
+        prepare(lab, stage)
         gate = lab.hold(JOBS[stage], "dynamodb:PutItem", body=BEGIN)
         rouse(lab, stage)
         zombie = dead_while_held(lab, stage, gate)
@@ -84,6 +92,7 @@ def times_out(lab: Lab) -> None:
 def hangs(lab: Lab) -> None:
     """It hangs on to what it has taken; stopped, the next one does it all, and what was marked meanwhile."""
     for stage in STAGES:
+        prepare(lab, stage)
         gate = lab.at_take(stage, "hold-after")
         rouse(lab, stage)
         run_id = held_run(lab, stage, gate)
@@ -100,6 +109,7 @@ def hangs(lab: Lab) -> None:
 def three_at_once(lab: Lab) -> None:
     """All three are about to begin when they are let go, so they look for the same work at the same time."""
     for stage in (1, 2):
+        prepare(lab, stage)
         gate = lab.hold(JOBS[stage], "dynamodb:PutItem", body=BEGIN, times=3)
         rouse(lab, stage)
         lab.held(gate)
@@ -124,6 +134,7 @@ def fails_and_fails(lab: Lab) -> None:
 def zombie_and_heir(lab: Lab) -> None:
     """All is written but the commit when it is called dead; before it goes on, its heir has committed what it held."""
     for stage in STAGES:
+        prepare(lab, stage)
         gate = lab.hold(JOBS[stage], "dynamodb:UpdateItem", body=COMMIT)
         rouse(lab, stage)
         held_run(lab, stage, gate)
