@@ -15,6 +15,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, sts
 
 _kill: dict[str, Callable[[], None]] = {}
+_end_run: dict[str, Callable[[str], threading.Event]] = {}
 _spawning = threading.local()
 
 
@@ -75,6 +76,20 @@ def is_group(access_key: str, leader: subprocess.Popen[bytes]) -> None:
                 os.killpg(leader.pid, signal.SIGKILL)
 
     _kill[access_key] = kill
+
+
+def is_run(access_key: str, end: Callable[[str], threading.Event]) -> None:
+    """Says that a Glue run makes the calls under an access key, and what gives it an end of a kind."""
+    _end_run[access_key] = end
+
+
+def has_run(access_key: str) -> bool:
+    return access_key in _end_run
+
+
+def end_run(access_key: str, kind: str) -> threading.Event:
+    """Gives the calling run an end (`timeout` or `zombie`), and returns what is set once Glue has told it."""
+    return _end_run[access_key](kind)
 
 
 def has_process(access_key: str) -> bool:

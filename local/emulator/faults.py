@@ -31,6 +31,8 @@ _OWN: dict[str, dict[str, Any]] = {
     "delay": {"seconds": {"type": "number", "exclusiveMinimum": 0}},
     "kill": {},
     "kill-after": {},
+    "timeout-after": {},
+    "zombie-after": {},
     "hold": {},
     "hold-after": {},
     "keys": {"every": COUNT, "code": TEXT, "message": TEXT},
@@ -41,6 +43,7 @@ _DEFAULTS = {
     "keys": {"code": "InternalError", "message": "a test wants this error"},
 }
 _KILLS = ("kill", "kill-after")
+_ENDS = ("timeout-after", "zombie-after")
 
 
 class Refused(Exception):
@@ -57,6 +60,7 @@ class Request:
     text: Callable[[], str]
     """`METHOD /path?query`, a line break, and the body."""
     has_process: bool = False
+    has_run: bool = False
     deletes_objects: bool = False
     gets_object: bool = False
 
@@ -75,7 +79,7 @@ class Rule:
         given, do = self.given, self.given["do"]
         if (do == "keys" and not request.deletes_objects) or (do == "truncate" and not request.gets_object):
             return False
-        if do in _KILLS and not request.has_process:
+        if (do in _KILLS and not request.has_process) or (do in _ENDS and not request.has_run):
             return False
         action, resource = given["action"].lower(), given["resource"]
         return (

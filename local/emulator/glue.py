@@ -53,6 +53,8 @@ class Execution:
     region: str
     behaviour: Behaviour | None
     stop: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    """Glue has an end for it, and has told it."""
 
 
 _executions: dict[str, Execution] = {}
@@ -195,7 +197,10 @@ def _watch(instance: Instance, execution: Execution) -> None:
     _write_log(workspace, execution)
     if execution.behaviour != Behaviour.ZOMBIE:
         shutil.rmtree(workspace.folder, ignore_errors=True)
-    _finish(execution, state, message)
+    try:
+        _finish(execution, state, message)
+    finally:
+        execution.over.set()
 
 
 def _execute(workspace: process.Workspace, execution: Execution) -> tuple[str, str]:
@@ -205,6 +210,8 @@ def _execute(workspace: process.Workspace, execution: Execution) -> tuple[str, s
         return "FAILED", "RuntimeError: this run was made to fail before its script began"
     if behaviour == Behaviour.VANISH:
         return "ERROR", "this run was made to end without a trace"
+    if behaviour == Behaviour.EXPIRE:
+        return "EXPIRED", "this run was made to wait for its start until Glue forgot it"
     session = roles.assume(_role_arn(job), _SERVICE, "GlueJobRunnerSession")
     fixed = job.get("NonOverridableArguments") or {}
     arguments = {**(job.get("DefaultArguments") or {}), **run["Arguments"], **fixed}
@@ -218,6 +225,7 @@ def _execute(workspace: process.Workspace, execution: Execution) -> tuple[str, s
     with workspace.log.open("wb") as log:
         child = process.start(workspace, command, variables, log)
         callers.is_group(session.access_key, child)
+        callers.is_run(session.access_key, lambda end: _end_early(execution, Behaviour(end)))
         _set(run, "RUNNING")
         return _wait(child, workspace, execution)
 
@@ -228,6 +236,8 @@ def _wait(child: subprocess.Popen[bytes], workspace: process.Workspace, executio
     begun = time.time()
     limit = 1.0 if behaviour == Behaviour.TIMEOUT else run["Timeout"] * 60
     while child.poll() is None and time.time() - begun < limit and not execution.stop.is_set():
+        if execution.behaviour != behaviour and execution.behaviour == Behaviour.TIMEOUT:
+            break
         if execution.behaviour == Behaviour.ZOMBIE:
             threading.Thread(target=child.wait, daemon=True).start()
             return "FAILED", "Glue gave this run up, though its process goes on"
@@ -314,6 +324,12 @@ def stop(data: dict) -> tuple:
 def give_up(run_id: str) -> None:
     """Makes a running run a zombie: FAILED with its event in a moment, while its script goes on."""
     _executions[run_id].behaviour = Behaviour.ZOMBIE
+
+
+def _end_early(execution: Execution, end: Behaviour) -> threading.Event:
+    """Ends a run between two of its steps, as a time-out or as a zombie; what is set when Glue has told it."""
+    execution.behaviour = end
+    return execution.over
 
 
 def is_job(name: str) -> bool:

@@ -125,6 +125,7 @@ def _request(service: str, role: str, key: str, exchange: Exchange, wire: tuple)
         checks=tuple(checks),
         text=partial(_text, method, path, body, query),
         has_process=callers.has_process(key),
+        has_run=callers.has_run(key),
         deletes_objects=service == "s3" and method == "POST" and "delete" in query,
         gets_object=service == "s3" and method == "GET" and reads,
     )
@@ -168,6 +169,8 @@ async def _inject(rule: faults.Rule, call: Call) -> Answer:
             answer = await call.apply()
             await rule.hold()
             return answer
+        case "timeout-after" | "zombie-after":
+            return await _end_run(rule, call)
         case "keys":
             return await _delete_some(call, given)
         case "truncate":
@@ -184,6 +187,18 @@ async def _lose(call: Call, do: str) -> Answer:
     if do in ("kill", "kill-after"):
         callers.kill(call.key)
     return _LOST
+
+
+async def _end_run(rule: faults.Rule, call: Call) -> Answer:
+    """`timeout-after` and `zombie-after`: the run gets no answer before Glue has told its end. A call that the service
+    refuses is none that the run could end after, and doesn't count."""
+    answer = await call.apply()
+    if answer[0] >= 400:
+        rule.injected -= 1
+        return answer
+    told = callers.end_run(call.key, rule.given["do"].removesuffix("-after"))
+    await asyncio.to_thread(told.wait)
+    return answer
 
 
 def _error(call: Call, given: dict[str, Any]) -> Answer:

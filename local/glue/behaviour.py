@@ -14,6 +14,7 @@ class Behaviour(StrEnum):
     FAIL_AFTER = "fail-after"
     HANG = "hang"
     VANISH = "vanish"
+    EXPIRE = "expire"
     SILENT = "silent"
     TIMEOUT = "timeout"
     ZOMBIE = "zombie"

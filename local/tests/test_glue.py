@@ -15,7 +15,7 @@ from local.glue.spark import local_conf, split_conf
 from local.tests.injecting import Faults
 from local.tests.support import Cloud, policy, statement, wait_for
 
-ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
+ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 
 
 class Job:
@@ -133,6 +133,7 @@ def test_two_runs_go_side_by_side_where_the_job_lets_them(cloud: Cloud) -> None:
         ("zombie", "FAILED", True),
         ("timeout", "TIMEOUT", True),
         ("vanish", "ERROR", False),
+        ("expire", "EXPIRED", False),
         ("silent", "SUCCEEDED", False),
     ],
 )

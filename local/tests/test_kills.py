@@ -6,6 +6,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from local import processes
 from local.tests.injecting import Faults, Sender
 from local.tests.support import Cloud, policy, statement, wait_for
@@ -138,12 +140,13 @@ def test_a_queue_that_does_not_exist_is_named(faults: Faults) -> None:
 class Sending(Job):
     """A job whose runs start a process of their own, and send its number after their `--body`."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, times: int = 1) -> None:
         lines = [
             "import boto3, subprocess, sys",
             "body = sys.argv[sys.argv.index('--body') + 1]",
             "child = subprocess.Popen(['sleep', '600'])",
-            f"boto3.client('sqs').send_message(QueueUrl={sender.url!r}, MessageBody=f'{{body}} {{child.pid}}')",
+            f"for _ in range({times}):",
+            f"    boto3.client('sqs').send_message(QueueUrl={sender.url!r}, MessageBody=f'{{body}} {{child.pid}}')",
             "child.kill()",
         ]
         super().__init__(sender.cloud, "\n".join(lines), ExecutionProperty={"MaxConcurrentRuns": 2})
@@ -179,3 +182,25 @@ def test_a_zombie_is_killed_with_all_its_processes_and_tells_nobody(
     (body,) = wait_for(sender.arrived)
     wait_for(lambda: int(body.split()[1]) not in processes.of_instance(cloud.instance.folder, {}))
     assert [event["state"] for event in job.events()] == ["FAILED"]
+
+
+@pytest.mark.parametrize(("do", "state", "sent"), [("timeout-after", "TIMEOUT", 1), ("zombie-after", "FAILED", 2)])
+def test_a_run_is_given_an_end_between_two_of_its_steps(
+    cloud: Cloud, faults: Faults, sender: Sender, do: str, state: str, sent: int
+) -> None:
+    """A run that times out has sent once; one that is only called dead goes on, and sends again."""
+    job = Sending(sender, times=2)
+    rule = faults.add(do, role=job.role.rsplit("/", 1)[-1], action="sqs:SendMessage")
+    run_id = job.start(body="x")
+    assert job.ended(run_id)["JobRunState"] == state
+    assert [event["state"] for event in wait_for(job.events)] == [state]
+    assert wait_for(lambda: len(sender.arrived()) == sent)
+    assert faults.counts(rule) == (sent, 1)
+
+
+def test_a_call_that_its_service_refuses_ends_no_run(cloud: Cloud, faults: Faults, sender: Sender) -> None:
+    job = Sending(sender)
+    rule = faults.add("timeout-after", role=job.role.rsplit("/", 1)[-1], action="sqs:SendMessage")
+    cloud.client("sqs").delete_queue(QueueUrl=sender.url)
+    assert job.ended(job.start(body="x"))["JobRunState"] == "FAILED"
+    assert faults.counts(rule) == (1, 0)

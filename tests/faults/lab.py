@@ -221,9 +221,43 @@ class Lab(Watched):
     # --- Glue ---
 
     def order(self, stage: int, behaviour: str, times: int = 1) -> None:
+        """How the next runs of a stage go. `timeout` and `zombie` come to runs that hold work, with the first item."""
+        if behaviour in ("timeout", "zombie"):
+            self.at_take(stage, f"{behaviour}-after", times=times)
+            return
         body = {"job": self.job(stage), "behaviour": behaviour, "times": times}
         self._ask("/_local/glue/next", body)
         self._ordered[stage] += times
+
+    def at_take(self, stage: int, do: str, **rule: Any) -> str:
+        """A fault at the request by which a run of a stage takes an item."""
+        role = self.outputs["roles"][STAGES[stage]]
+        return self.edge.inject(do, role=role, action="dynamodb:UpdateItem", body="SET assigned_to", **rule)
+
+    def void(self, stage: int, reason: str, *run_ids: str) -> None:
+        """Waits for the ledger's last word on these runs, and asserts that it is VOID, for this reason."""
+        assert run_ids, f"there is no such Glue {stage} run"
+
+        def last_words() -> dict[str, tuple[str, str]]:
+            runs = [run for run in self.look().runs if run["stage"] == stage and run["state"] != "STARTED"]
+            found = {run["run_id"]: (run["state"], run.get("reason", "")) for run in runs if run["run_id"] in run_ids}
+            return found if len(found) == len(run_ids) else {}
+
+        told = self.wait(f"last word on Glue {stage} runs", last_words)
+        assert set(told.values()) == {("VOID", reason)}, f"want Glue {stage} VOID {reason}, not {told}"
+
+    def held_by(self, stage: int, run_id: str) -> set[str]:
+        """The items that a run holds."""
+        snapshot = self.look()
+        items = {f"FILE#{name}": item for name, item in snapshot.files.items()}
+        if stage > 1:
+            items = {f"RUN#{run['stage']}#{run['run_id']}": run for run in snapshot.runs if run["stage"] == stage - 1}
+        return {name for name, item in items.items() if item.get("assigned_to") == run_id}
+
+    def committed_items(self, stage: int) -> set[str]:
+        """What this case's committed runs of a stage hold."""
+        runs = self.look().run_ids(stage) - self._known_runs
+        return {item for run_id in runs for item in self.held_by(stage, run_id)}
 
     def start(self, stage: int) -> str:
         """By hand."""
@@ -296,9 +330,9 @@ class Lab(Watched):
         """Holds the next such request of a role until it is released."""
         return self.edge.inject("hold", role=self.outputs["roles"][role], action=action, **rule)
 
-    def held(self, gate: str) -> None:
-        """Waits until a rule holds a request."""
-        self.wait("request to hold", lambda: self.edge.status()[gate]["holding"])
+    def held(self, gate: str, number: int = 1) -> None:
+        """Waits until a rule holds a request (so many)."""
+        self.wait("request to hold", lambda: self.edge.status()[gate]["holding"] >= number)
 
     def over(self, run_id: str) -> None:
         """Waits until a run's script has come to its end, whatever Glue says of the run."""

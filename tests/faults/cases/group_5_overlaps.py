@@ -55,10 +55,16 @@ def zombie_before_commit(lab: Lab) -> tuple[str, str]:
 
 def dead_while_held(lab: Lab, stage: int, gate: str) -> str:
     """Waits until a run of this case is held, and has Glue call it dead."""
-    lab.held(gate)
-    [run_id] = lab.wait("one running run, which is held", lambda: only(lab.runs(stage, "RUNNING")))
+    run_id = held_run(lab, stage, gate)
     lab.give_up(run_id)
     lab.reach(stage, "FAILED", run_id=run_id)
+    return run_id
+
+
+def held_run(lab: Lab, stage: int, gate: str) -> str:
+    """Waits until a run of this case is held, and is the only one."""
+    lab.held(gate)
+    [run_id] = lab.wait("one running run, which is held", lambda: only(lab.runs(stage, "RUNNING")))
     return run_id
 
 

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from local.demo.observe import STAGES as JOBS
+from tests.faults.cases.group_5_overlaps import COMMIT, dead_while_held, held_run
 from tests.faults.lab import Lab
 from tests.faults.registry import case
 
 STAGES = (1, 2, 3)
+BEGIN = "STARTED"
 
 
 def work(lab: Lab) -> None:
     """Something to do for every stage, keyed and not."""
     lab.land_some(files=3)
     lab.land_some(files=2, dataset="d_keyed")
+
+
+def prepare(lab: Lab, stage: int) -> None:
+    """Nothing goes on any more; a stage after the first has something to do as soon as it is Friday."""
+    if stage > 1:
+        work(lab)
+        lab.all_ingested()
+
+
+def rouse(lab: Lab, stage: int) -> None:
+    """Lets a run of the stage come."""
+    if stage == 1:
+        work(lab)
+    else:
+        lab.friday()
+
+
+def let_another_do_it(lab: Lab, stage: int) -> None:
+    """Waits until what a dead run of a stage has left is done."""
+    if stage == 1:
+        lab.all_ingested()
+    elif stage == 2:
+        before = len(lab.look().run_ids(2))
+        lab.friday()
+        lab.wait("heir", lambda: len(lab.look().run_ids(2)) > before)
+    else:
+        lab.rest()
 
 
 def each_stage(lab: Lab, behaviour: str, times: int = 1) -> None:
@@ -24,6 +54,8 @@ def each_stage(lab: Lab, behaviour: str, times: int = 1) -> None:
 @case(5, "a run of each stage fails at once", seed=501, quick=True)
 def fails(lab: Lab) -> None:
     each_stage(lab, "fail")
+    for stage in STAGES:
+        lab.void(stage, "NEVER_STARTED", *lab.runs(stage, "FAILED"))
 
 
 @case(5, "a run of each stage fails after its commit", seed=502, quick=True)
@@ -33,39 +65,59 @@ def fails_after(lab: Lab) -> None:
 
 
 @case(5, "a run of each stage is called dead before it begins", seed=503)
-def zombies(lab: Lab) -> None:
-    each_stage(lab, "zombie")
+def dead_before_it_begins(lab: Lab) -> None:
+    """It is VOID when its script comes to begin, and so it may not; another has done its work by then."""
+    for stage in STAGES:
+        prepare(lab, stage)
+        gate = lab.hold(JOBS[stage], "dynamodb:PutItem", body=BEGIN)
+        rouse(lab, stage)
+        zombie = dead_while_held(lab, stage, gate)
+        lab.void(stage, "NEVER_STARTED", zombie)
+        let_another_do_it(lab, stage)
+        lab.edge.release(gate)
+        lab.over(zombie)
+        lab.void(stage, "NEVER_STARTED", zombie)
+    lab.rest()
 
 
 @case(5, "a run of each stage times out", seed=504)
 def times_out(lab: Lab) -> None:
+    """Each has taken an item, which the next one takes over."""
     each_stage(lab, "timeout")
+    for stage in STAGES:
+        lab.void(stage, "ENDED", *lab.runs(stage, "TIMEOUT"))
 
 
 @case(5, "a run of each stage hangs and is stopped", seed=505, quick=True)
 def hangs(lab: Lab) -> None:
-    """Work that is marked while a run hangs waits for it; stopped, the next one does it all."""
-    work(lab)
-    lab.all_ingested()
+    """It hangs on to what it has taken; stopped, the next one does it all, and what was marked meanwhile."""
     for stage in STAGES:
-        lab.order(stage, "hang")
-        run_id = lab.friday_run() if stage == 2 else lab.start(stage)
-        lab.land_some(files=1)
-        lab.reach(stage, "RUNNING", run_id=run_id)
+        prepare(lab, stage)
+        gate = lab.at_take(stage, "hold-after")
+        rouse(lab, stage)
+        run_id = held_run(lab, stage, gate)
+        assert lab.held_by(stage, run_id), f"the Glue {stage} run that hangs holds nothing"
+        if stage == 1:
+            lab.land_some(files=1)
         lab.stop(stage, run_id)
         lab.reach(stage, "STOPPED", run_id=run_id)
+        lab.void(stage, "ENDED", run_id)
     lab.rest()
 
 
 @case(5, "three runs of Glue 1 and 2 at once, by event, schedule and hand", seed=506, quick=True)
 def three_at_once(lab: Lab) -> None:
-    work(lab)
-    for _ in range(2):
-        lab.start_if_room(1)
-    lab.all_ingested()
-    lab.friday()
-    for _ in range(2):
-        lab.start_if_room(2)
+    """All three are about to begin when they are let go, so they look for the same work at the same time."""
+    for stage in (1, 2):
+        prepare(lab, stage)
+        gate = lab.hold(JOBS[stage], "dynamodb:PutItem", body=BEGIN, times=3)
+        rouse(lab, stage)
+        lab.held(gate)
+        for _ in range(2):
+            lab.start_if_room(stage)
+        lab.held(gate, 3)
+        assert len(lab.runs(stage, "RUNNING")) >= 3
+        lab.edge.release(gate)
     lab.order(3, "double")
     lab.rest()
 
@@ -74,23 +126,35 @@ def three_at_once(lab: Lab) -> None:
 def fails_and_fails(lab: Lab) -> None:
     """The pauses between runs that commit nothing are made longer, and still end."""
     each_stage(lab, "fail", times=3)
+    for stage in STAGES:
+        assert len(lab.runs(stage, "FAILED")) == 3
 
 
 @case(5, "a zombie of each stage beside a run that took over", seed=508)
 def zombie_and_heir(lab: Lab) -> None:
-    work(lab)
+    """All is written but the commit when it is called dead; before it goes on, its heir has committed what it held."""
     for stage in STAGES:
-        lab.order(stage, "zombie")
-        if stage == 2:
-            lab.friday()
-        else:
-            lab.start_if_room(stage)
-        lab.start_if_room(stage)
-        if stage == 1:
-            lab.all_ingested()
-        if stage == 2:
-            lab.committed(2)
+        prepare(lab, stage)
+        gate = lab.hold(JOBS[stage], "dynamodb:UpdateItem", body=COMMIT)
+        rouse(lab, stage)
+        held_run(lab, stage, gate)
+        held = {run_id: lab.held_by(stage, run_id) for run_id in lab.runs(stage, "RUNNING")}
+        zombie = dead_while_held(lab, stage, gate)
+        assert held[zombie], f"the Glue {stage} zombie holds nothing"
+        let_another_do_it(lab, stage)
+        assert held[zombie] <= lab.committed_items(stage), f"nobody took over from the Glue {stage} zombie"
+        lab.edge.release(gate)
+        lab.over(zombie)
+        lab.void(stage, "ENDED", zombie)
     lab.rest()
+
+
+@case(5, "a run of each stage is called dead while it works, and goes on", seed=510)
+def dead_at_work(lab: Lab) -> None:
+    """Whichever comes first, its commit or its end in the ledger, nothing is done twice."""
+    each_stage(lab, "zombie")
+    for stage in STAGES:
+        assert lab.runs(stage, "FAILED"), f"no Glue {stage} run was called dead"
 
 
 @case(5, "every job started again and again by anyone", seed=509, quick=True)

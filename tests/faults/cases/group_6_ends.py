@@ -30,6 +30,17 @@ def vanished(lab: Lab) -> None:
     lab.rest()
 
 
+@case(6, "a run of each stage ends as EXPIRED, which sends no event", seed=608)
+def expired(lab: Lab) -> None:
+    """Only reconcile learns of it: it gives the run up, tells it, and starts another."""
+    for stage in STAGES:
+        lab.order(stage, "expire")
+    work(lab)
+    lab.rest()
+    for stage in STAGES:
+        lab.void(stage, "NEVER_STARTED", *lab.runs(stage, "EXPIRED"))
+
+
 @case(6, "the end of each run is told three times", seed=603, quick=True)
 def doubled(lab: Lab) -> None:
     work(lab)
@@ -61,13 +72,19 @@ def found_nothing(lab: Lab) -> None:
     """It says nothing about the other's input, which must stay."""
     work(lab)
     lab.all_ingested()
-    lab.order(2, "zombie")
+    gate = lab.hold("classify", "dynamodb:UpdateItem", body=":committed")
     first = lab.friday_run()
-    second = lab.start_if_room(2)
-    for run_id in (second, first):
-        if run_id:
-            lab.reach(2, "SUCCEEDED", "FAILED", run_id=run_id)
-            lab.state_change(2, run_id, "SUCCEEDED")
+    lab.held(gate)
+    temp = f"{lab.outputs['prefixes']['temp']}{lab.prefix}"
+    before = list(lab.keys(lab.bucket("raw"), temp))
+    second = lab.start(2)
+    lab.reach(2, "SUCCEEDED", run_id=second)
+    lab.void(2, "EMPTY", second)
+    lab.state_change(2, second, "SUCCEEDED")
+    assert lab.runs(2, "RUNNING") == [first] and lab.held_by(2, first), "the first run no longer works"
+    assert before and list(lab.keys(lab.bucket("raw"), temp)) == before, "another's input is gone from temp"
+    lab.edge.release(gate)
+    lab.reach(2, "SUCCEEDED", run_id=first)
 
 
 @case(6, "SUCCEEDED is told of a run that failed", seed=606, quick=True)
