@@ -21,6 +21,12 @@ FUNCTIONS = ("copy-prefix", "clean-prefix", "success-fail-event", "reconcile")
 JOBS = ("ingest", "classify", "conform")
 #: What a job reads besides its script, whose download by Glue is none of its own requests.
 INPUT = {"ingest": "*:{raw}/tui/*", "classify": "*:{raw}/tui/legacy/temp/*", "conform": "*:grp2-raw-tui-*"}
+#: Steps that each call of copy-prefix with a new file has, and each tick of reconcile.
+RETRIED = {step: kill for step, kill in steps.COPY_PREFIX.items() if "dead letter" not in step}
+EVERY_TICK = {
+    step: steps.RECONCILE[step]
+    for step in ("after the listing's cursor", "after it has asked Glue", "after it has read the markers")
+}
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,8 @@ FAMILIES: dict[str, dict[str, Fault]] = {
     f"runs of Glue {stage}": {f"Glue {stage}: {behaviour}": behaves(stage, behaviour) for behaviour in BEHAVIOURS}
     for stage in (1, 2, 3)
 } | {
-    "kills of functions": killed("copy-prefix", steps.FOR_GOOD)
+    "kills of functions": killed("copy-prefix", RETRIED | steps.FOR_GOOD)
+    | killed("reconcile", EVERY_TICK)
     | killed("clean-prefix", steps.CLEAN_PREFIX)
     | killed("optimization-trigger", steps.OPTIMIZATION_TRIGGER)
     | killed("success-fail-event", steps.MAIL),

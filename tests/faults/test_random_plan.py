@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import astuple
+from functools import partial
 from random import Random
+from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
-from tests.faults import random_plan
 from tests.faults.random_plan import FAMILIES, drawn
+from tests.faults.random_walk import act
+from tests.faults.verdict import Version
 
 SEEDS = range(300)
 
@@ -42,9 +48,62 @@ def test_of_a_deleted_version_an_event_tells() -> None:
     assert rounds and all(set(landing.deleted) <= set(landing.events) for landing in rounds)
 
 
-def test_a_walk_draws_nothing_but_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No function that acts knows of a source of chance."""
-    from tests.faults import random_walk
+class Bystander:
+    """A lab that writes down what it is told, and whose runs go on as somebody says."""
 
-    assert not hasattr(random_walk, "Random") and not hasattr(random_walk, "random")
-    assert random_walk.drawn is random_plan.drawn
+    outputs: Any = {
+        "buckets": {name: name for name in ("landing", "raw", "state", "conformed")},
+        "topics": {name: name for name in ("notifications", "alerts")},
+        "roles": defaultdict(str),
+        "functions": defaultdict(str),
+        "queue_url": "queue",
+    }
+
+    def __init__(self, seed: int, ended: list[str]) -> None:
+        self.rng, self.ended, self.told = Random(seed), ended, list[Any]()
+        self.notes, self.injected, self.versions = list[str](), 0, list[Version]()
+        self.prefix, self.edge = "p_", MagicMock()
+        self.edge.status.side_effect = lambda: defaultdict(lambda: {"injected": 1})
+        for verb in ("order", "batch", "send", "send_hopeless", "delete_version"):
+            setattr(self, verb, partial(self._tell, verb))
+
+    def _tell(self, verb: str, *what: Any) -> None:
+        self.told.append((verb, *what))
+
+    def land(self, name: str, records: Any) -> Version:
+        self.versions.append(Version(f"b/{self.prefix}{name}#{len(self.versions)}", "d", tuple(records)))
+        return self.versions[-1]
+
+    def runs(self, *_: Any) -> list[str]:
+        return self.ended
+
+    def start_if_room(self, stage: int) -> str | None:
+        self._tell("start", stage)
+        return next(iter(self.ended), None)
+
+    def records(self, number: int, keys: int = 0) -> list[Any]:
+        return [self.rng.random() for _ in range(number)]
+
+    def land_some(self, files: int, records: int, dataset: str) -> list[Version]:
+        return [self.land(f"{dataset}/{n}", self.records(records)) for n in range(files)]
+
+    def event_of(self, version: Version) -> str:
+        return version.file_id
+
+    def pending(self, stage: int) -> list[str]:
+        return []
+
+    def __getattr__(self, verb: str) -> Any:
+        return MagicMock()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_a_walk_does_depends_on_no_run(seed: int) -> None:
+    """Whether runs have ended by then decides if an old end is told again, and nothing that is drawn."""
+    slow, fast = Bystander(seed, []), Bystander(seed, ["jr_1", "jr_2"])
+    for lab in (slow, fast):
+        with suppress(AssertionError):
+            act(cast(Any, lab))
+    assert slow.told and slow.told == fast.told
+    assert slow.versions and slow.versions == fast.versions
+    assert slow.rng.getstate() == fast.rng.getstate()
