@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from tests.faults.random_plan import FAMILIES, drawn
+from tests.faults.random_plan import BEHAVIOURS, FAMILIES, drawn
 from tests.faults.random_walk import act
 from tests.faults.verdict import Version
 
@@ -107,3 +107,28 @@ def test_what_a_walk_does_depends_on_no_run(seed: int) -> None:
     assert slow.told and slow.told == fast.told
     assert slow.versions and slow.versions == fast.versions
     assert slow.rng.getstate() == fast.rng.getstate()
+
+
+def armed_only() -> int:
+    """A seed all of whose faults wait for somebody who may not come."""
+    plans = ((seed, drawn(Random(seed))) for seed in range(3000))
+    return next(seed for seed, plan in plans if len({name for name, _ in plan.armed}) == len(plan.faults) > 1)
+
+
+def test_a_walk_without_any_of_its_faults_fails_and_says_so() -> None:
+    lab = Bystander(armed_only(), [])
+    lab.edge.status.side_effect = lambda: defaultdict(lambda: {"injected": 0})
+    lab.pending = lambda stage: [name for name in BEHAVIOURS for _ in range(2)]  # type: ignore[method-assign]
+    with pytest.raises(AssertionError, match="none of the faults happened"):
+        act(cast(Any, lab))
+    names = [note for note in lab.notes if not note.startswith("never happened: ")]
+    assert lab.notes == [*names, *(f"never happened: {name}" for name in names)]
+    assert lab.injected == 0
+
+
+def test_a_walk_counts_the_faults_that_happened_and_no_message() -> None:
+    lab = Bystander(armed_only(), [])
+    act(cast(Any, lab))
+    faults = {name for name in lab.notes if not name.startswith("never happened: ")}
+    desk = {"service desk down"}  # no alert came of it
+    assert lab.injected == len(faults - desk)
