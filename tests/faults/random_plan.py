@@ -139,10 +139,11 @@ def job_killed(job: str) -> dict[str, Fault]:
 
 
 def refused(who: str, action: str, status: int, code: str, most: int, resource: str = "*") -> Fault:
-    """Errors in a row, from within what retries survive to beyond it."""
+    """Errors in a row, from within what retries survive to beyond it. A run's deletion is often a single request."""
+    latest = 0 if action == "s3:DeleteObject" else 2
 
     def draw(rng: Random) -> tuple[Armed, ...]:
-        more = {"status": status, "code": code, "times": rng.randint(1, most), "after": rng.randint(0, 2)}
+        more = {"status": status, "code": code, "times": rng.randint(1, most), "after": rng.randint(0, latest)}
         return (Requests(who, "error", action, resource, tuple(more.items())),)
 
     return arming(draw)

@@ -24,6 +24,7 @@ class Walk:
         self.happened = set(plan.made)
         self.watched: list[tuple[str, Fired]] = []
         self.held_back: list[str] = []
+        self.untold: list[Step] = []
         self.alerts = len(lab.alerts())
         self.desk_is_down = False
         self.failed_calls = failed_calls(lab, "copy-prefix")
@@ -74,8 +75,7 @@ class Walk:
         lab.send(*(events[number] for number in landing.events if number not in landing.late))
         self.held_back += [events[number] for number in landing.events if number in landing.late]
         for step in landing.steps:
-            if self.take(step):
-                self.happened.add(step.fault)
+            self.take(step)
         if landing.friday:
             lab.friday()
         lab.tick()
@@ -91,17 +91,23 @@ class Walk:
         versions = self.lab.versions
         versions[versions.index(version)] = replace(version, deleted=True)
 
-    def take(self, step: Step) -> bool:
-        """Whether there was anything to do."""
-        if step.verb == "start":
-            return self.lab.start_if_room(step.stage) is not None
-        if step.verb == "hopeless":
+    def take(self, step: Step) -> None:
+        if step.verb == "tell":
+            self.tell(step)
+        elif step.verb == "hopeless":
             self.lab.send_hopeless(step.text)
-            return True
+            self.happened.add(step.fault)
+        elif self.lab.start_if_room(step.stage) is not None:
+            self.happened.add(step.fault)
+
+    def tell(self, step: Step) -> None:
+        """The end of some earlier run; where there is none yet, later."""
         ended = self.lab.runs(step.stage, "SUCCEEDED")[-1:]
         for run_id in ended:
             self.lab.state_change(step.stage, run_id, "SUCCEEDED", times=step.times)
-        return bool(ended)
+            self.happened.add(step.fault)
+        if not ended:
+            self.untold.append(step)
 
     # --- afterwards ---
 
@@ -114,6 +120,9 @@ class Walk:
         desk = {name for name, armed in self.plan.armed if isinstance(armed, DeskDown)}
         self.happened |= {name for name, fired in self.watched if name not in desk and fired()}
         self.redeliver()
+        untold, self.untold = self.untold, []
+        for step in untold:
+            self.tell(step)
         return [name for name in self.plan.faults if name not in self.happened]
 
     def redeliver(self) -> None:
