@@ -356,6 +356,15 @@ class Lab(Watched):
         ids = [version.file_id for version in self.versions]
         return self._until(lambda s: rest.not_at_rest(s, ids), "rest", True)
 
+    def rest_or(self, done: Callable[[], Any]) -> None:
+        """As `rest`, but at once if something has come true."""
+        ids = [version.file_id for version in self.versions]
+        self._until(lambda s: [] if done() else rest.not_at_rest(s, ids), "rest", True)
+
+    def pending(self, stage: int) -> list[str]:
+        """The behaviours that no run of a stage has shown yet."""
+        return self._ask("/_local/glue/pending", {"job": self.job(stage)})["behaviours"]
+
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
         return self.wait_for(condition, what, self.patience_seconds, LOOK_SECONDS)
 

@@ -2,130 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 
+from tests.faults.kills import failed_calls
 from tests.faults.lab import Lab
+from tests.faults.random_plan import Armed, Behaviour, DeskDown, Killed, Plan, Requests, Round, Step, drawn
 from tests.faults.registry import Case
 from tests.faults.verdict import KEYED, Version
 
 GROUP = 11
-BEHAVIOURS = (
-    "fail", "fail-after", "zombie", "timeout", "silent", "vanish", "refuse", "throttle", "lose-answer", "double",
-)  # fmt: skip
+
+Fired = Callable[[], bool]
 
 
-@dataclass
 class Walk:
-    """What has been drawn: how events are delivered, and what happens in between."""
+    """A plan while it is carried out: which of its faults have happened, and what was held back."""
 
-    lab: Lab
-    deliver: list[Callable[[Lab, list[str]], list[str]]] = field(default_factory=list)
-    between: list[Callable[[Lab], None]] = field(default_factory=list)
-    held_back: list[str] = field(default_factory=list)
+    def __init__(self, lab: Lab, plan: Plan) -> None:
+        self.lab, self.plan = lab, plan
+        self.happened = set(plan.made)
+        self.watched: list[tuple[str, Fired]] = []
+        self.held_back: list[str] = []
+        self.untold: list[Step] = []
+        self.alerts = len(lab.alerts())
+        self.desk_is_down = False
+        self.failed_calls = failed_calls(lab, "copy-prefix")
 
-    def land(self) -> None:
-        """Some files of some dataset, their events as the faults want them."""
-        rng = self.lab.rng
-        dataset = rng.choice(["a", "b", f"c{KEYED}"])
-        with self.lab.without_events():
-            versions = self.lab.land_some(rng.randint(1, 5), rng.randint(1, 5), dataset)
-            versions += [self.again(version) for version in versions if rng.random() < 0.2]
-        events = [self.lab.event_of(version) for version in versions]
-        for change in self.deliver:
-            events = change(self.lab, events)
-        late = [event for event in events if rng.random() < 0.2]
-        self.lab.send(*(event for event in events if event not in late))
-        self.held_back += late
+    # --- what waits for somebody ---
+
+    def arm(self, name: str, armed: Armed) -> None:
+        if isinstance(armed, Behaviour):
+            self.watched.append((name, self.order(armed)))
+        elif isinstance(armed, Killed):
+            self.watched.append((name, self.met(armed.kill.arm(self.lab, armed.who))))
+        elif isinstance(armed, Requests):
+            self.watched.append((name, self.met(self.inject(armed))))
+        else:
+            self.lab.service_desk("down")
+            self.desk_is_down = True
+
+    def order(self, armed: Behaviour) -> Fired:
+        """A behaviour is either one of Glue's own, or a rule about the run's requests."""
+        before = set(self.lab.edge.status())
+        self.lab.order(armed.stage, armed.behaviour, armed.times)
+        rules = set(self.lab.edge.status()) - before
+        if rules:
+            return lambda: any(self.lab.edge.status()[rule]["injected"] for rule in rules)
+        return lambda: self.lab.pending(armed.stage).count(armed.behaviour) < armed.times
+
+    def inject(self, armed: Requests) -> str:
+        outputs = self.lab.outputs
+        where = armed.resource.format(**outputs["buckets"])
+        role = outputs["roles"][armed.who]
+        return self.lab.edge.inject(armed.do, role=role, action=armed.action, resource=where, **dict(armed.more))
+
+    def met(self, rule: str) -> Fired:
+        return lambda: bool(self.lab.edge.status()[rule]["injected"])
+
+    # --- a round ---
+
+    def round(self, landing: Round) -> None:
+        lab = self.lab
+        with lab.without_events():
+            versions = lab.land_some(landing.files, landing.records, landing.dataset)
+            versions += [self.again(versions[number]) for number in landing.again]
+            for number in landing.deleted:
+                self.delete(versions[number])
+        events = [lab.event_of(version) for version in versions]
+        for batch in landing.batches:
+            lab.batch(*(events[number] for number in batch))
+        lab.send(*(events[number] for number in landing.events if number not in landing.late))
+        self.held_back += [events[number] for number in landing.events if number in landing.late]
+        for step in landing.steps:
+            self.take(step)
+        if landing.friday:
+            lab.friday()
+        lab.tick()
 
     def again(self, version: Version) -> Version:
         """Another version of the same key."""
         name = version.file_id.partition(self.lab.prefix)[2].rpartition("#")[0]
         return self.lab.land(name, self.lab.records(2, keys=5 if version.dataset.endswith(KEYED) else 0))
 
+    def delete(self, version: Version) -> None:
+        """Before anybody was told of it: it belongs into quarantine."""
+        self.lab.delete_version(version)
+        versions = self.lab.versions
+        versions[versions.index(version)] = replace(version, deleted=True)
 
-Fault = Callable[[Walk], None]
+    def take(self, step: Step) -> None:
+        if step.verb == "tell":
+            self.tell(step)
+        elif step.verb == "hopeless":
+            self.lab.send_hopeless(step.text)
+            self.happened.add(step.fault)
+        elif self.lab.start_if_room(step.stage) is not None:
+            self.happened.add(step.fault)
 
+    def tell(self, step: Step) -> None:
+        """The end of some earlier run; where there is none yet, later."""
+        ended = self.lab.runs(step.stage, "SUCCEEDED")[-1:]
+        for run_id in ended:
+            self.lab.state_change(step.stage, run_id, "SUCCEEDED", times=step.times)
+            self.happened.add(step.fault)
+        if not ended:
+            self.untold.append(step)
 
-def behave(stage: int, behaviour: str) -> Fault:
-    def arm(walk: Walk) -> None:
-        walk.lab.order(stage, behaviour, walk.lab.rng.randint(1, 2))
+    # --- afterwards ---
 
-    return arm
+    def missing(self) -> list[str]:
+        """The faults that have not happened yet. Who was alerted that the service desk is down sets it right."""
+        if self.desk_is_down and len(self.lab.alerts()) > self.alerts:
+            self.happened |= {name for name, armed in self.plan.armed if isinstance(armed, DeskDown)}
+            self.lab.service_desk("ok")
+            self.desk_is_down = False
+        desk = {name for name, armed in self.plan.armed if isinstance(armed, DeskDown)}
+        self.happened |= {name for name, fired in self.watched if name not in desk and fired()}
+        self.redeliver()
+        untold, self.untold = self.untold, []
+        for step in untold:
+            self.tell(step)
+        return [name for name in self.plan.faults if name not in self.happened]
 
+    def redeliver(self) -> None:
+        """What a failed call of copy-prefix has left in the queue comes back now, and not after its time-out."""
+        failed = failed_calls(self.lab, "copy-prefix")
+        if failed > self.failed_calls:
+            self.lab.edge.redeliver(self.lab.outputs["queue_url"].rpartition("/")[2])
+            self.failed_calls = failed
 
-def duplicated(walk: Walk) -> None:
-    walk.deliver.append(lambda lab, events: events * lab.rng.randint(2, 4))
-
-
-def shuffled(walk: Walk) -> None:
-    walk.deliver.append(lambda lab, events: lab.rng.sample(events, len(events)))
-
-
-def lost(walk: Walk) -> None:
-    walk.deliver.append(lambda lab, events: [event for event in events if lab.rng.random() < 0.7])
-
-
-def by_hand(walk: Walk) -> None:
-    walk.between.append(by_someone)
-
-
-def by_someone(lab: Lab) -> None:
-    lab.start_if_room(lab.rng.choice((1, 2, 3)))
-
-
-def old_ends(walk: Walk) -> None:
-    """The event of some earlier run's end comes once more."""
-
-    def tell(lab: Lab) -> None:
-        stage = lab.rng.choice((1, 2, 3))
-        for run_id in lab.runs(stage, "SUCCEEDED")[-1:]:
-            lab.state_change(stage, run_id, "SUCCEEDED", times=lab.rng.randint(1, 2))
-
-    walk.between.append(tell)
-
-
-def hopeless(walk: Walk) -> None:
-    walk.between.append(lambda lab: lab.send_hopeless(f"not JSON, {lab.rng.random()}"))
-
-
-def desk_down(walk: Walk) -> None:
-    """The service desk does not answer until the faults stop."""
-    walk.lab.service_desk("down")
-    walk.lab.injected += 1
-
-
-FAULTS: dict[str, Fault] = {
-    f"Glue {stage}: {behaviour}": behave(stage, behaviour) for stage in (1, 2, 3) for behaviour in BEHAVIOURS
-} | {
-    "events doubled": duplicated,
-    "events shuffled": shuffled,
-    "events lost": lost,
-    "runs started by hand": by_hand,
-    "ends told again": old_ends,
-    "hopeless messages": hopeless,
-    "service desk down": desk_down,
-}
-
-
-def drawn(lab: Lab) -> Sequence[str]:
-    """The faults of a seed."""
-    return lab.rng.sample(sorted(FAULTS), lab.rng.randint(2, 5))
+    def acknowledged(self) -> bool:
+        self.redeliver()
+        return self.lab.queue_depth(self.lab.outputs["queue_url"]) == 0
 
 
 def act(lab: Lab) -> None:
-    walk = Walk(lab)
-    for name in drawn(lab):
-        lab.notes.append(name)
-        FAULTS[name](walk)
-    for _ in range(lab.rng.randint(1, 3)):
-        walk.land()
-        for step in walk.between:
-            step(lab)
-        if lab.rng.random() < 0.5:
-            lab.friday()
-        lab.tick()
+    """Counts faults, and not the messages that carry them; some of them must have happened."""
+    plan = drawn(lab.rng)
+    lab.notes += plan.faults
+    walk = Walk(lab, plan)
+    for name, armed in plan.armed:
+        walk.arm(name, armed)
+    for landing in plan.rounds:
+        walk.round(landing)
     lab.send(*walk.held_back)
+    lab.rest_or(lambda: not walk.missing())
+    never = walk.missing()
+    lab.notes += [f"never happened: {name}" for name in never]
+    lab.stop_faults()
+    lab.wait("acknowledged messages", walk.acknowledged)
+    lab.injected = len(plan.faults) - len(never)
+    assert lab.injected, f"none of the faults happened: {', '.join(plan.faults)}"
 
 
 def walk_case(seed: int) -> Case:

@@ -59,7 +59,8 @@ def late(lab: Lab) -> None:
     lab.send(*map(lab.event_of, early))
     lab.all_ingested(early)
     lab.friday()
-    lab.committed(2)
+    week = set(lab.committed(2))
+    lab.wait("clean-up", lambda: week <= {run["run_id"] for run in lab.look().runs if "cleaned_at" in run})
     lab.send(*map(lab.event_of, tardy))
 
 

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.faults.lab import Lab
 from tests.faults.registry import case
+from tests.faults.verdict import Version
 
 
 @case(7, "files arrive in landing and in temp while Glue 2 runs", seed=701, quick=True)
 def arrive_during_classify(lab: Lab) -> None:
+    """It has read its input and written its output, and is about to commit."""
+    gate = lab.hold("classify", "dynamodb:UpdateItem", body=":committed")
     lab.land_some(files=3)
     lab.all_ingested()
     lab.friday()
-    lab.reach(2, "STARTING", "RUNNING")
-    lab.land_some(files=4)
-    lab.injected += 4
+    lab.held(gate)
+    arrive_while_held(lab, gate)
 
 
 @case(7, "files arrive in landing and in temp while clean-prefix deletes", seed=702, quick=True)
 def arrive_during_cleaning(lab: Lab) -> None:
+    """It has decided what to delete, and its request is on the way."""
+    gate = lab.hold("clean-prefix", "s3:DeleteObject")
     lab.land_some(files=20, records=1)
     lab.all_ingested()
     lab.friday()
-    [run_id, *_] = lab.committed(2)
-    lab.land_some(files=4)
-    lab.start(1)
-    lab.state_change(2, run_id, "SUCCEEDED")
-    lab.all_ingested()
+    lab.held(gate)
+    before = temp(lab)
+    late = arrive_while_held(lab, gate)
+    lab.wait("deleted objects", lambda: not before & temp(lab))
+    assert temp_of(lab, late), "what came meanwhile is gone from temp"
+
+
+def arrive_while_held(lab: Lab, gate: str) -> list[Version]:
+    """Files land and come to temp before the request that is held goes on."""
+    late = lab.land_some(files=4)
+    lab.wait("late files in temp", lambda: len(temp_of(lab, late)) == len(late))
+    assert lab.edge.status()[gate]["holding"], "nobody waits any more: the files came too late"
+    lab.edge.release(gate)
+    return late
+
+
+def temp(lab: Lab) -> set[str]:
+    return set(lab.keys(lab.bucket("raw"), lab.outputs["prefixes"]["temp"] + lab.prefix))
+
+
+def temp_of(lab: Lab, versions: Sequence[Version]) -> set[str]:
+    """What the committed Glue 1 runs that took these versions have in temp."""
+    snapshot = lab.look()
+    holders = {snapshot.files.get(version.file_id, {}).get("assigned_to") for version in versions}
+    folders = [f"/run={run_id}/" for run_id in holders & snapshot.run_ids(1)]
+    return {key for key in temp(lab) if any(folder in key for folder in folders)}
 
 
 @case(7, "a Glue 1 run commits while clean-prefix is about to delete", seed=706)
