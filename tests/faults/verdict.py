@@ -260,7 +260,7 @@ def _judge_telling(verdict: Verdict, evidence: Evidence) -> None:
 
 
 def _judge_dead_letters(verdict: Verdict, evidence: Evidence) -> None:
-    """What can never work is set aside with its reason, nothing else is, and no event dies before its matter is done."""
+    """What can never work is set aside with its reason, nothing else is, and no event dies with its matter undone."""
     for body in evidence.hopeless:
         verdict.add("unreported", int(not evidence.set_aside.get(body)), f"no dead letter with a reason: {body[:200]}")
     good = [body for body in evidence.set_aside if body not in evidence.hopeless]

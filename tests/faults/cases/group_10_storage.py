@@ -35,7 +35,7 @@ def beyond_retries(lab: Lab, action: str, status: int, code: str) -> None:
 
 
 def all_met(lab: Lab, by: str, *needed: str) -> None:
-    """Asserts that each of these (roles, or actions) has met with a fault; a single rule that none met is noted anyway."""
+    """Asserts that each of these (roles, or actions) has met with a fault; what none met is noted anyway."""
     met = {rule[by] for rule in lab.edge.status().values() if rule["injected"]}
     missing = sorted(set(needed) - met)
     assert not missing, f"no fault was injected into {missing}"
