@@ -17,7 +17,12 @@ OLD = Version("b/old#1", "t_keyed", (Record("k1", LEGACY, "a", 1), Record("k2", 
 NEW = Version("b/new#1", "t_keyed", (Record("k3", "secured", "a", 3),))
 BAD = Version("b/bad#1", "t_keyed", (Record("k4", None, "a", broken=True),))
 #: Of one key, and told by their events in another order than the records' own.
-FIRST = Version("b/l#1", "t_landed_keyed", (Record("l1", LEGACY, "a", 9),), landed=("2026-05-08T12:00:00.000Z", "02"))
+FIRST = Version(
+    "b/l#1",
+    "t_landed_keyed",
+    (Record("l4", LEGACY, "a", 5), Record("l5", LEGACY, "a", 6), Record("l1", LEGACY, "a", 9)),
+    landed=("2026-05-08T12:00:00.000Z", "02"),
+)
 LAST = Version(
     "b/l#2",
     "t_landed_keyed",
@@ -50,7 +55,7 @@ def in_order() -> Evidence:
         ],
         classified=[Row("plain", LEGACY, "p1", PLAIN.file_id), Row("plain", SECURED, "p2", PLAIN.file_id)],
         quarantined=[(PLAIN.file_id, "p3"), (WHOLE.file_id, None), (BAD.file_id, "k4")],
-        accounted=Counter({"plain": 4, "t_keyed": 3, "t_landed_keyed": 3}),
+        accounted=Counter({"plain": 4, "t_keyed": 3, "t_landed_keyed": 5}),
         listed=Counter({"FILE#b/plain#1": 1, "RUN#1#good": 1}),
         temp={"open", "attempt"},
         temp_wanted={"open"},
@@ -73,7 +78,7 @@ def in_order() -> Evidence:
 
 def test_what_is_in_order_is_clean() -> None:
     verdict = judge(in_order())
-    assert (verdict.findings, verdict.records, verdict.clean) == ([], 13, True)
+    assert (verdict.findings, verdict.records, verdict.clean) == ([], 15, True)
     assert verdict.attempts == ["attempt"]
 
 
