@@ -30,8 +30,14 @@ def gather(pipeline: Pipeline, snapshot: Snapshot, known_runs: set[str], prefix:
     evidence.tickets = {entry["correlation_id"].removeprefix(CORRELATION) for entry in pipeline.journal("incidents")}
     topic = pipeline.outputs["topics"]["notifications"]
     mails = [entry["message"] for entry in pipeline.journal("notifications") if entry["topic"] == topic]
+    evidence.settled = {run["run_id"] for run in snapshot.runs if _is_settled(run)}
     evidence.mails = {run["run_id"] for run in runs if any(run["run_id"] in mail for mail in mails)}
     return evidence
+
+
+def _is_settled(run: dict[str, Any]) -> bool:
+    cleaned = "cleaned_at" in run or run["stage"] != 2 or run["state"] != "COMMITTED"
+    return "told_at" in run and cleaned
 
 
 def _tables(pipeline: Pipeline, prefix: str) -> Iterator[Row]:

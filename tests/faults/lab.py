@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -92,7 +94,7 @@ class Lab(Watched):
         found.versions, found.hopeless = self.versions, self.hopeless
         urls = self.outputs["dead_letter_queue_urls"]
         found.set_aside = evidence.drain(self.sqs, urls["landing"])
-        evidence.drain(self.sqs, urls["events"])
+        found.dead_events = list(evidence.drain(self.sqs, urls["events"]))
         result = verdict.judge(found)
         if restless:
             result.findings.append(f"not at rest: {restless}")
@@ -106,7 +108,10 @@ class Lab(Watched):
         return [problem for problem in problems if problem not in self._forgiven]
 
     def stop_faults(self) -> None:
-        """No fault is injected any more; counts those that were."""
+        """No fault is injected any more; counts those that were, and notes the rules that no request met."""
+        for rule in self.edge.status().values():
+            if not rule["injected"]:
+                self.notes.append(f"never met: {rule['do']} of {rule['action']} by {rule['role']}")
         self.injected += self.edge.clear()
         for stage, number in self._ordered.items():
             answer = self._ask("/_local/glue/pending", {"job": self.job(stage)})
@@ -155,7 +160,10 @@ class Lab(Watched):
         finally:
             self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configured)
 
-    def delete_version(self, version: Version) -> None:
+    def delete_version(self, version: Version, unread: bool = False) -> None:
+        """`unread`: no run can have read it, so that it belongs into quarantine."""
+        if unread:
+            self.versions[self.versions.index(version)] = replace(version, deleted=True)
         bucket, key, version_id = parts(version.file_id)
         self.s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id)
 
@@ -165,6 +173,14 @@ class Lab(Watched):
         """The S3 event of a landed version, as S3 would send it."""
         self._sequencer += 1
         return s3_event(version.file_id, f"{0x17F000000000 + self._sequencer:018X}")
+
+    def tell(self, version: Version, landed_at: datetime, sequencer: str) -> str:
+        """The event of a version that says so of its landing, by which records in `_landed_keyed` are ranked."""
+        at = landed_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.versions[self.versions.index(version)] = replace(version, landed=(at, sequencer))
+        event = json.loads(s3_event(version.file_id, sequencer))
+        event["Records"][0]["eventTime"] = at
+        return json.dumps(event)
 
     def send(self, *bodies: str) -> None:
         """Messages to the landing queue, in this order, each counted as injected."""

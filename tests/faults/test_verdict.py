@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,24 +11,51 @@ import pytest
 from tests.faults.verdict import LEGACY, SECURED, Ended, Evidence, Record, Row, Verdict, Version, judge
 
 PLAIN = Version("b/plain#1", "plain", (Record("p1", LEGACY), Record("p2", None), Record("p3", broken=True)))
-WHOLE = Version("b/whole#1", "plain", (Record("w1", LEGACY),))
+OLD_PLAIN = Version("b/old_plain#1", "plain", (Record("o1", LEGACY), Record("o2", "secured")))
+WHOLE = Version("b/whole#1", "plain", (Record("w1", LEGACY),), deleted=True)
 OLD = Version("b/old#1", "t_keyed", (Record("k1", LEGACY, "a", 1), Record("k2", LEGACY, "b", 2)))
 NEW = Version("b/new#1", "t_keyed", (Record("k3", "secured", "a", 3),))
+BAD = Version("b/bad#1", "t_keyed", (Record("k4", None, "a", broken=True),))
+#: Of one key, and told by their events in another order than the records' own.
+FIRST = Version(
+    "b/l#1",
+    "t_landed_keyed",
+    (Record("l4", LEGACY, "a", 5), Record("l5", LEGACY, "a", 6), Record("l1", LEGACY, "a", 9)),
+    landed=("2026-05-08T12:00:00.000Z", "02"),
+)
+LAST = Version(
+    "b/l#2",
+    "t_landed_keyed",
+    (Record("l2", LEGACY, "a", 8), Record("l3", LEGACY, "a", 7)),
+    landed=("2026-05-08T12:00:00.000Z", "03"),
+)
+
+
+def event(run_id: str) -> str:
+    return json.dumps({"detail-type": "Glue Job State Change", "detail": {"jobRunId": run_id}})
+
+
+def wrapped(run_id: str) -> str:
+    """As Lambda hands on what a function has given up."""
+    return json.dumps({"requestPayload": json.loads(event(run_id)), "version": "1.0"})
 
 
 def in_order() -> Evidence:
     """Everything where it belongs; the key `a` has come secured."""
     return Evidence(
-        versions=[PLAIN, WHOLE, OLD, NEW],
+        versions=[PLAIN, OLD_PLAIN, WHOLE, OLD, NEW, BAD, FIRST, LAST],
         tables=[
             Row("plain", LEGACY, "p1", PLAIN.file_id),
             Row("plain", SECURED, "p2", PLAIN.file_id),
+            Row("plain", LEGACY, "o1", OLD_PLAIN.file_id),
+            Row("plain", SECURED, "o2", OLD_PLAIN.file_id),
             Row("t_keyed", LEGACY, "k2", OLD.file_id),
             Row("t_keyed", SECURED, "k3", NEW.file_id),
+            Row("t_landed_keyed", LEGACY, "l3", LAST.file_id),
         ],
         classified=[Row("plain", LEGACY, "p1", PLAIN.file_id), Row("plain", SECURED, "p2", PLAIN.file_id)],
-        quarantined=[(PLAIN.file_id, "p3"), (WHOLE.file_id, None)],
-        accounted=Counter({"plain": 2, "t_keyed": 3}),
+        quarantined=[(PLAIN.file_id, "p3"), (WHOLE.file_id, None), (BAD.file_id, "k4")],
+        accounted=Counter({"plain": 4, "t_keyed": 3, "t_landed_keyed": 5}),
         listed=Counter({"FILE#b/plain#1": 1, "RUN#1#good": 1}),
         temp={"open", "attempt"},
         temp_wanted={"open"},
@@ -43,12 +71,14 @@ def in_order() -> Evidence:
         tickets={"bad", "late", "never"},
         hopeless=["no JSON"],
         set_aside={"no JSON": "it is no JSON"},
+        dead_events=[event("good"), wrapped("earlier"), '{"JobName": "j"}', '{"detail-type": "Scheduled Event"}'],
+        settled={"good", "earlier"},
     )
 
 
 def test_what_is_in_order_is_clean() -> None:
     verdict = judge(in_order())
-    assert (verdict.findings, verdict.records, verdict.clean) == ([], 7, True)
+    assert (verdict.findings, verdict.records, verdict.clean) == ([], 15, True)
     assert verdict.attempts == ["attempt"]
 
 
@@ -70,8 +100,27 @@ def replaced(old: str, new: Row) -> Callable[[Evidence], None]:
     return change
 
 
-def books(number: int) -> Callable[[Evidence], None]:
-    return lambda evidence: evidence.accounted.update({"t_keyed": number})
+def books(number: int, dataset: str = "t_keyed") -> Callable[[Evidence], None]:
+    return lambda evidence: evidence.accounted.update({dataset: number})
+
+
+def moved_to_quarantine(identity: str, version: Version) -> Callable[[Evidence], None]:
+    def change(evidence: Evidence) -> None:
+        without("tables", identity)(evidence)
+        evidence.quarantined.append((version.file_id, identity))
+
+    return change
+
+
+def set_aside_whole(version: Version) -> Callable[[Evidence], None]:
+    """All of a good file in quarantine and none of it in a table, with books that say so."""
+
+    def change(evidence: Evidence) -> None:
+        evidence.tables = [row for row in evidence.tables if row.file_id != version.file_id]
+        evidence.quarantined.append((version.file_id, None))
+        evidence.accounted[version.dataset] -= len(version.records)
+
+    return change
 
 
 CASES: dict[str, tuple[str, Callable[[Evidence], None]]] = {
@@ -84,6 +133,22 @@ CASES: dict[str, tuple[str, Callable[[Evidence], None]]] = {
         lambda evidence: evidence.quarantined.remove((WHOLE.file_id, None)),
     ),
     "a vanished file is there twice": ("doubled", added("quarantined", (WHOLE.file_id, None))),
+    "a good file is in quarantine": ("lost", set_aside_whole(NEW)),
+    "a good file without keys is in quarantine": ("lost", set_aside_whole(OLD_PLAIN)),
+    "a good record is in quarantine and not in its table": (
+        "lost",
+        moved_to_quarantine("p1", PLAIN),
+    ),
+    "a superseded record is in quarantine": ("lost", added("quarantined", (OLD.file_id, "k1"))),
+    "a bad line of a keyed file is in no quarantine": ("lost", lambda e: e.quarantined.remove((BAD.file_id, "k4"))),
+    "a bad line of a keyed file is there twice": ("doubled", added("quarantined", (BAD.file_id, "k4"))),
+    "the first to land stands": ("lost", replaced("l3", Row("t_landed_keyed", LEGACY, "l1", FIRST.file_id))),
+    "an earlier line of the last file stands": (
+        "lost",
+        replaced("l3", Row("t_landed_keyed", LEGACY, "l2", LAST.file_id)),
+    ),
+    "the books lack a record without a key": ("lost", books(-1, "plain")),
+    "the books have a record without a key twice": ("doubled", books(1, "plain")),
     "a key has no row": ("lost", without("tables", "k2")),
     "a key has two rows": ("doubled", added("tables", Row("t_keyed", LEGACY, "k2", OLD.file_id))),
     "a key's older record stands": ("lost", replaced("k3", Row("t_keyed", SECURED, "k1", OLD.file_id))),
@@ -109,6 +174,16 @@ CASES: dict[str, tuple[str, Callable[[Evidence], None]]] = {
     ),
     "a run that never began has no ticket": ("unreported", lambda evidence: evidence.tickets.remove("never")),
     "a hopeless message is nowhere": ("unreported", lambda evidence: setattr(evidence, "set_aside", {})),
+    "a good message is a dead letter": (
+        "unreported",
+        lambda evidence: setattr(evidence, "set_aside", {"no JSON": "it is no JSON", "good": "why?"}),
+    ),
+    "an event died before its run was told": ("unreported", added("dead_events", event("late"))),
+    "an event that Lambda gave up died untold": ("unreported", added("dead_events", wrapped("late"))),
+    "a dead event can't be read": ("unreported", added("dead_events", "what")),
+    "a failed run has a mail of success": ("unreported", lambda evidence: evidence.mails.add("bad")),
+    "a run that found nothing has a mail of success": ("unreported", lambda evidence: evidence.mails.add("empty")),
+    "a good run has a ticket": ("unreported", lambda evidence: evidence.tickets.add("good")),
     "a dead letter has no reason": ("unreported", lambda evidence: setattr(evidence, "set_aside", {"no JSON": ""})),
 }
 

@@ -7,13 +7,15 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from tests.faults.cases.group_9_telling import alerts, failed_run, incidents
-from tests.faults.lab import Lab
+from tests.faults.lab import Lab, parts
 from tests.faults.registry import case
 
 FUNCTIONS = ("copy-prefix", "clean-prefix", "success-fail-event", "reconcile")
 JOBS = ("ingest", "classify", "conform")
 #: More than the SDK of a function tries (three times), and that of a job (nine times, eight of them again).
 BEYOND_RETRIES = {**dict.fromkeys(FUNCTIONS, 4), **dict.fromkeys(JOBS, 10)}
+#: Objects that each asks for after it has taken its work.
+S3_OF_JOBS = {"classify": "{raw}/*", "conform": "{state}/*", "clean-prefix": "{state}/*"}
 SKEWS = (timedelta(days=-1), timedelta(hours=-1), timedelta(hours=1), timedelta(days=1))
 
 
@@ -30,6 +32,24 @@ def beyond_retries(lab: Lab, action: str, status: int, code: str) -> None:
     for name, times in BEYOND_RETRIES.items():
         role = lab.outputs["roles"][name]
         lab.edge.inject("error", role=role, action=action, status=status, code=code, times=times)
+
+
+def all_met(lab: Lab, by: str, *needed: str) -> None:
+    """Asserts that each of these (roles, or actions) has met with a fault; what none met is noted anyway."""
+    met = {rule[by] for rule in lab.edge.status().values() if rule["injected"]}
+    missing = sorted(set(needed) - met)
+    assert not missing, f"no fault was injected into {missing}"
+
+
+def all_spent(lab: Lab) -> None:
+    """Asserts that each rule has been met so often that nobody's retries were enough."""
+    left = [f"{rule['role']}: {rule['injected']} of {rule['times']}" for rule in lab.edge.status().values()
+            if rule["injected"] < rule["times"]]  # fmt: skip
+    assert not left, f"the retries were not used up: {left}"
+
+
+def roles(lab: Lab, names: tuple[str, ...]) -> list[str]:
+    return [lab.outputs["roles"][name] for name in names]
 
 
 def work(lab: Lab) -> None:
@@ -53,6 +73,8 @@ def lost_answers(lab: Lab) -> None:
     everywhere(lab, "lose-answer", "dynamodb:PutItem", "dynamodb:UpdateItem")
     work(lab)
     lab.rest()
+    all_met(lab, "action", "dynamodb:PutItem", "dynamodb:UpdateItem")
+    all_met(lab, "role", *roles(lab, JOBS))
 
 
 @case(10, "the answer to each commit is lost", seed=1002)
@@ -63,6 +85,7 @@ def lost_commits(lab: Lab) -> None:
         lab.edge.inject("lose-answer", role=role, action="dynamodb:UpdateItem", body=":committed")
     work(lab)
     lab.rest()
+    all_met(lab, "role", *roles(lab, JOBS))
     states = [run["state"] for run in lab.look().runs if run["run_id"] in lab.runs(run["stage"], "SUCCEEDED", "FAILED")]
     assert "VOID" not in states, "a run that has committed took itself for dead"
 
@@ -74,6 +97,8 @@ def refused(lab: Lab) -> None:
     everywhere(lab, "error", "dynamodb:PutItem", "dynamodb:UpdateItem", **rule)
     work(lab)
     lab.rest()
+    all_met(lab, "action", "dynamodb:PutItem", "dynamodb:UpdateItem")
+    all_met(lab, "role", *roles(lab, JOBS))
 
 
 @case(10, "DynamoDB throttles everyone beyond all retries", seed=1004)
@@ -82,6 +107,7 @@ def throttled(lab: Lab) -> None:
     work(lab)
     wait_no_longer(lab)
     lab.rest()
+    all_spent(lab)
 
 
 @case(10, "DynamoDB answers 500 to everyone now and then", seed=1005)
@@ -91,13 +117,27 @@ def internal(lab: Lab) -> None:
     work(lab)
     wait_no_longer(lab)
     lab.rest()
+    all_met(lab, "action", *actions)
+    all_met(lab, "role", *roles(lab, (*FUNCTIONS, *JOBS)))
 
 
 @case(10, "S3 answers 503 to everyone beyond all retries", seed=1006)
 def slow_down(lab: Lab) -> None:
-    beyond_retries(lab, "s3:*", 503, "SlowDown")
-    work(lab)
+    """What a job itself asks of S3 when it has begun, and not the download of its script, which Glue asks for."""
+    with lab.without_events():
+        work(lab)
+    # Glue 1 reads files side by side; if they shared the errors, each would survive its own.
+    bucket, key, _ = parts(lab.versions[0].file_id)
+    for name, place in (S3_OF_JOBS | {"ingest": f"{bucket}/{key}"}).items():
+        rule = {"action": "s3:*", "resource": f"arn:aws:s3:::{place.format(**lab.outputs['buckets'])}"}
+        role = lab.outputs["roles"][name]
+        lab.edge.inject("error", role=role, status=503, code="SlowDown", times=BEYOND_RETRIES[name], **rule)
+    lab.send(*map(lab.event_of, lab.versions))
     lab.rest()
+    all_spent(lab)
+    failed = {run_id for stage in (1, 2, 3) for run_id in lab.runs(stage, "FAILED")}
+    ended = {run["stage"] for run in lab.look().runs if run["run_id"] in failed and run.get("reason") == "ENDED"}
+    assert ended == {1, 2, 3}, f"only of the stages {sorted(ended)} has a run ended by what S3 answered"
 
 
 @case(10, "S3 loses its answers to writes", seed=1007)
@@ -108,6 +148,7 @@ def lost_objects(lab: Lab) -> None:
             lab.edge.inject("lose-answer", role=lab.outputs["roles"][job], action="s3:PutObject", after=after)
     work(lab)
     lab.rest()
+    all_met(lab, "role", *roles(lab, JOBS))
 
 
 @case(10, "events whose clock is an hour or a day off", seed=1008)
@@ -117,8 +158,13 @@ def event_times(lab: Lab) -> None:
         versions = [lab.land("d_keyed/same.jsonl", lab.records(3, keys=2)) for _ in SKEWS]
         versions += [lab.land(f"d/{number}.jsonl", lab.records(2)) for number, _ in enumerate(SKEWS)]
     skews = [*reversed(SKEWS), *SKEWS]
-    lab.send(*(dated(lab.event_of(version), skew) for version, skew in zip(versions, skews, strict=True)))
-    lab.rest()
+    events = [dated(lab.event_of(version), skew) for version, skew in zip(versions, skews, strict=True)]
+    lab.send(*events)
+    files = lab.rest().files
+    told = {version.file_id: json.loads(event)["Records"][0]["eventTime"][:19]
+            for version, event in zip(versions, events, strict=True)}  # fmt: skip
+    wrong = [one for one, at in told.items() if not files[one]["landed_at"].startswith(at)]
+    assert not wrong, f"the ledger has other times than the events told: {wrong}"
 
 
 def dated(event: str, skew: timedelta) -> str:

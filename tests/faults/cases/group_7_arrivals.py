@@ -85,7 +85,7 @@ def deleted(lab: Lab) -> None:
     with lab.without_events():
         gone, kept = (lab.land("d/same.jsonl", lab.records(3)) for _ in range(2))
         others = lab.land_some(files=2)
-    lab.delete_version(gone)
+    lab.delete_version(gone, unread=True)
     lab.send(*map(lab.event_of, [gone, kept, *others]))
     snapshot = lab.all_ingested()
     held = snapshot.files[gone.file_id]["assigned_to"]

@@ -1,7 +1,8 @@
 """Glue 3 without Spark. A table is one object that lists its rows; a commit replaces it only if it is what was read.
 
-A dataset whose name ends in `_keyed` is merged by `key`, the greatest (`order`, landing) standing; any other is
-appended to, each file once. The order of writes is the product's: secured, then legacy, then a sweep.
+A dataset whose name ends in `_keyed` is merged by `key`, the greatest (`order`, landing) standing, and if it ends
+in `_landed_keyed` the last landed; any other is appended to, each file once. The order of writes is the product's:
+secured, then legacy, then a sweep.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tui_etl.report import DatasetBalance
 ARGUMENTS = ("conformed_bucket", "legacy_prefix", "secured_prefix", "legacy_bucket", "secured_bucket")
 ZONES = ("secured", "legacy")
 KEYED = "_keyed"
+LANDED_KEYED = "_landed_keyed"
 _RUN = "RUN#1#"
 
 Row = dict[str, Any]
@@ -111,8 +113,9 @@ def merge(tables: Tables, dataset: str, arrived: dict[str, list[Row]]) -> int:
     keys = arriving | {row["key"] for row in secured.rows}
     late = [row for row in legacy.rows if row["key"] in arriving]
     routed = [row for row in arrived["legacy"] if row["key"] in keys]
-    secured.commit(latest([*secured.rows, *arrived["secured"], *late, *routed]))
-    legacy.commit(latest([*legacy.rows, *(row for row in arrived["legacy"] if row["key"] not in keys)]))
+    secured.commit(latest(dataset, [*secured.rows, *arrived["secured"], *late, *routed]))
+    kept = [row for row in arrived["legacy"] if row["key"] not in keys]
+    legacy.commit(latest(dataset, [*legacy.rows, *kept]))
     ours = [identity(row) for rows in arrived.values() for row in rows]
     standing = {identity(row) for table in (secured, legacy) for row in table.rows if row["key"] not in arriving}
     standing |= {identity(row) for row in secured.rows if row["key"] in arriving}
@@ -125,22 +128,24 @@ def sweep(tables: Tables, dataset: str) -> None:
     secured, legacy = (tables.read(zone, dataset) for zone in ZONES)
     keys = {row["key"] for row in secured.rows}
     stray = [row for row in legacy.rows if row["key"] in keys]
-    secured.commit(latest([*secured.rows, *stray]))
+    secured.commit(latest(dataset, [*secured.rows, *stray]))
     legacy.commit([row for row in legacy.rows if row["key"] not in keys])
 
 
-def latest(rows: Iterable[Row]) -> list[Row]:
+def latest(dataset: str, rows: Iterable[Row]) -> list[Row]:
+    by_order = not dataset.endswith(LANDED_KEYED)
     standing: dict[str, Row] = {}
     for row in rows:
         there = standing.get(row["key"])
-        if there is None or rank(row) > rank(there):
+        if there is None or rank(row, by_order) > rank(there, by_order):
             standing[row["key"]] = row
     return list(standing.values())
 
 
-def rank(row: Row) -> tuple[Any, ...]:
+def rank(row: Row, by_order: bool) -> tuple[Any, ...]:
     sequencer = row["_sequencer"].upper().rstrip("0")
-    return (row["order"], row["_landed_at"], sequencer, row["_position"], row["_file_id"])
+    first = (row["order"],) if by_order else ()
+    return (*first, row["_landed_at"], sequencer, row["_position"], row["_file_id"])
 
 
 def identity(row: Row) -> tuple[str, int]:
