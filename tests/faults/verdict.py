@@ -220,7 +220,7 @@ def _judge_places(verdict: Verdict, evidence: Evidence) -> None:
         (version.dataset, record.key)
         for version in evidence.versions
         for record in version.records
-        if record.secured and not record.broken and version.dataset.endswith(KEYED)
+        if record.secured and not record.broken and not version.deleted and version.dataset.endswith(KEYED)
     }
     for where, rows in (("a table", evidence.tables), ("a classified bucket", evidence.classified)):
         for row in rows:
