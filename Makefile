@@ -132,7 +132,7 @@ test-faults: build
 # SEED=n repeats the random combination of that seed, ONLY=pattern runs the faults of that name, ROUNDS=n is how many
 # random combinations there are.
 .PHONY: faults
-faults: build faults-model ## the model at length, every fault, random combinations, and each protection off; writes target/faults/report.json
+faults: build $(if $(SEED)$(ONLY),,faults-model) ## the model at length, every fault, random combinations, and each protection off; writes target/faults/report.json
 	$(PY) -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 # Some five minutes on two cores; MODEL_SEED repeats a walk (and makes nothing else), MODEL_STATES sets its length.
