@@ -250,10 +250,12 @@ def _judge_telling(verdict: Verdict, evidence: Evidence) -> None:
     for run in evidence.runs:
         failed = run.glue in ENDED_BADLY or (run.state != "COMMITTED" and run.reason != "EMPTY")
         told = run.run_id in (evidence.tickets if failed else evidence.mails)
-        quiet = not failed and run.state != "COMMITTED"
+        idle = not failed and run.state != "COMMITTED"
+        # Of a week in which there was nothing to classify there is a mail, of other runs that found nothing none.
+        quiet = idle and run.stage != 2
         what = f"Glue {run.stage} run {run.run_id} ({run.state} {run.reason or ''}, Glue: {run.glue})"
         verdict.add("unreported", int(not told and not quiet), f"{what} has no {'ticket' if failed else 'mail'}")
-        praised = run.run_id in evidence.mails and run.state != "COMMITTED"
+        praised = run.run_id in evidence.mails and run.state != "COMMITTED" and (failed or quiet)
         verdict.add("unreported", int(praised), f"{what} has a mail that tells of a success")
         blamed = run.run_id in evidence.tickets and not failed
         verdict.add("unreported", int(blamed), f"{what} has a ticket, and did not fail")
