@@ -24,6 +24,7 @@ endif
 endif
 # Checks keep their providers here; the local AWS has a copy of its own.
 TERRAFORM      := TF_DATA_DIR=$(CURDIR)/target/terraform-check terraform -chdir=terraform
+BOOTSTRAP      := TF_DATA_DIR=$(CURDIR)/target/terraform-bootstrap terraform -chdir=terraform/bootstrap
 TERRAFORM_INIT := $(TERRAFORM) init -backend=false -input=false
 
 .PHONY: help
@@ -70,7 +71,7 @@ demo-input: setup
 
 # Ends with the slowest part. Each runner closes with its own count; the first part that fails ends it.
 .PHONY: test
-test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e test-faults ## everything
+test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e test-faults test-ci ## everything
 
 .PHONY: lint
 lint: setup ## formatting and lints of every language
@@ -92,6 +93,9 @@ test-terraform: build
 	$(TERRAFORM_INIT) $$($(PY) scripts/provider_mirror.py terraform) >target/terraform-init.log || { cat target/terraform-init.log; exit 1; }
 	$(TERRAFORM) validate
 	$(TERRAFORM) test
+	$(BOOTSTRAP) init -input=false $$($(PY) scripts/provider_mirror.py terraform/bootstrap) >target/terraform-init.log || { cat target/terraform-init.log; exit 1; }
+	$(BOOTSTRAP) validate
+	$(BOOTSTRAP) test
 
 .PHONY: test-scripts
 test-scripts: setup
@@ -108,6 +112,12 @@ test-local: build
 .PHONY: test-e2e
 test-e2e: build
 	$(PY) -m pytest tests/end_to_end
+
+# Runs the jobs of .gitlab-ci.yml in a shell.
+.PHONY: test-ci
+test-ci: build
+	scripts/ci/tools.sh
+	$(PY) -m pytest tests/gitlab
 
 # A workspace and a virtual environment of their own: nothing that is deployed needs them.
 BENCH_SERVER := --manifest-path bench/server/Cargo.toml --target-dir target/bench/server --locked

@@ -13,7 +13,8 @@ from local.settings import Instance
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="AWS on this machine; see local/README.md")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start it and deploy; on a running one, deploy what has changed")
+    starting = commands.add_parser("up", help="start it and deploy; on a running one, deploy what has changed")
+    starting.add_argument("--empty", action="store_true", help="start it anew and deploy nothing")
     commands.add_parser("down", help="stop it, and everything that it started")
     commands.add_parser("env", help="print the variables that make any AWS client talk to it")
     fire = commands.add_parser("fire", help="run a schedule's target now, as its role")
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     instance = Instance.from_environment()
     try:
         if given.command == "up":
-            up.up(instance, lambda line: print(line, file=sys.stderr, flush=True))
+            (up.start if given.empty else up.up)(instance, lambda line: print(line, file=sys.stderr, flush=True))
             print(exports(instance))
             return 0
         if given.command == "down":

@@ -368,6 +368,7 @@ locals {
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
+    gitlab_trigger       = { reads = ["s3"], writes = ["s3"], sends = [] }
   }
 
   key_statements = {

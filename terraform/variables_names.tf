@@ -122,6 +122,7 @@ variable "names" {
     secured_reader   = optional(string, "tui-secured-reader-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
+    gitlab_trigger   = optional(string, "tui-etl-trigger-{env}")
   })
   description = "The remaining names; key_prefix begins the aliases of the KMS keys, rule_prefix the names of event rules and alarms."
   default     = {}

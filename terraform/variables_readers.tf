@@ -63,3 +63,29 @@ variable "athena_scan_limit_mb" {
     error_message = "athena_scan_limit_mb must be 10 or more (Athena's own least)."
   }
 }
+
+variable "gitlab" {
+  type = object({
+    url     = optional(string, "https://gitlab.com")
+    project = optional(string)
+    branch  = optional(string, "main")
+  })
+  description = "The GitLab project (group/project) whose jobs of this branch may drop trigger files; project null: none may. The instance's tokens must be trusted already (terraform/bootstrap)."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*[A-Za-z0-9])?$", var.gitlab.url))
+    error_message = "gitlab.url must be an https:// address without a slash at its end: AWS trusts no other issuer."
+  }
+
+  validation {
+    condition     = var.gitlab.project == null || can(regex("^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$", var.gitlab.project))
+    error_message = "gitlab.project must be group/project; a wildcard would let other projects in."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.][A-Za-z0-9_./-]*$", var.gitlab.branch))
+    error_message = "gitlab.branch must be one branch; a wildcard would let any branch in."
+  }
+}

@@ -83,13 +83,15 @@ def is_free(port: int) -> bool:
 
 
 @contextmanager
-def running(instance: Instance, keep: bool = False, variables: Mapping[str, str] | None = None) -> Iterator[None]:
+def running(
+    instance: Instance, keep: bool = False, variables: Mapping[str, str] | None = None, empty: bool = False
+) -> Iterator[None]:
     """The local AWS while the block runs; it goes down however the block ends, unless it is to be kept.
 
-    `variables` are added to the environment in which it goes up.
+    `variables` are added to the environment in which it goes up; into an `empty` one nothing is deployed.
     """
     try:
-        run_local(instance, "up", variables=variables)
+        run_local(instance, "up", *(["--empty"] if empty else []), variables=variables)
         yield
     finally:
         if keep and up.is_up(instance):
@@ -131,7 +133,7 @@ def run_local(instance: Instance, *command: str, variables: Mapping[str, str] | 
         process.wait()
         raise
     if status:
-        names = ("terraform.log", "emulator.log") if command == ("up",) else ("emulator.log",)
+        names = ("terraform.log", "emulator.log") if command[0] == "up" else ("emulator.log",)
         logs = " and ".join(str(instance.folder / name) for name in names if (instance.folder / name).exists())
         raise LocalFailed(
             f"`python -m local {' '.join(command)}` ended with status {status}, for the reason above"

@@ -12,6 +12,7 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import athena, sts
 
+from local.emulator import resources
 from local.emulator.journal import Journal
 
 _matched: ContextVar[list[str] | None] = ContextVar("matched_statements", default=None)
@@ -38,8 +39,8 @@ def role_arn(principal_arn: str) -> str:
 
 
 def more_resources(service: str) -> tuple[str, ...]:
-    """The resources besides the first that the next decision about a Glue call is going to be taken on."""
-    return _more_resources.get() if service == "glue" else ()
+    """The resources besides the first that the next decision about a call to Glue or KMS is going to be taken on."""
+    return _more_resources.get() if service in ("glue", "kms") else ()
 
 
 def _match_any_character_as_aws_does() -> None:
@@ -80,7 +81,12 @@ def _name_resources_as_aws_does() -> None:
         if service == "athena":
             return athena_workgroup(body, region, account)
         if service != "glue" or path.startswith("/iceberg"):
-            return original(service, method, path, headers, body, params, region, account)
+            found = original(service, method, path, headers, body, params, region, account)
+            arns = resources.mend(
+                service, found, path, headers.get("x-amz-target", "").rpartition(".")[2], body, params
+            )
+            _more_resources.set(tuple(arns[1:]))
+            return arns[0]
         # The emulator takes GetDatabase for a call on a table and checks a table's calls on its database alone.
         # AWS checks the catalog, the database and the table.
         arns = glue_resources(headers.get("x-amz-target", "").rpartition(".")[2], body, region, account)
@@ -120,7 +126,11 @@ def athena_workgroup(body: bytes, region: str, account: str) -> str:
     except ValueError:
         request = {}
     execution = athena._executions.get(request.get("QueryExecutionId") or "") or {}
-    name = execution.get("WorkGroup") or request.get("WorkGroup") or "primary"
+    arn = request.get("ResourceARN")  # calls about tags
+    if arn:
+        return str(arn)
+    # CreateWorkGroup has a Name; so has CreateNamedQuery, which is about the WorkGroup that it also has.
+    name = execution.get("WorkGroup") or request.get("WorkGroup") or request.get("Name") or "primary"
     return f"arn:aws:athena:{region}:{account}:workgroup/{name}"
 
 
@@ -175,10 +185,10 @@ def _log_decisions(journal: Journal) -> None:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        resources = (resource_arn, *more_resources(service))
+        checked = (resource_arn, *more_resources(service))
         _more_resources.set(())
         denied = None
-        for resource in resources:
+        for resource in checked:
             denied = _decide(journal, original, access_key_id, iam_action, service, region, resource, service_context)
             if denied is not None:
                 break

@@ -3,9 +3,9 @@ region                 = "us-east-1"
 data_account_id        = "555555555555"
 application_account_id = "666666666666"
 
-# The pipeline's runner comes in through these.
-data_deploy_role_arn        = "arn:aws:iam::555555555555:role/tui-etl-deploy"
-application_deploy_role_arn = "arn:aws:iam::666666666666:role/tui-etl-deploy"
+# The profiles that a job of the pipeline makes for itself (scripts/ci/aws.sh), and an administrator has.
+data_profile        = "data"
+application_profile = "application"
 
 classify_schedule = {
   weekday  = "FRI"

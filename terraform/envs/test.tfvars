@@ -3,9 +3,9 @@ region                 = "us-east-1"
 data_account_id        = "333333333333"
 application_account_id = "444444444444"
 
-# The pipeline's runner comes in through these.
-data_deploy_role_arn        = "arn:aws:iam::333333333333:role/tui-etl-deploy"
-application_deploy_role_arn = "arn:aws:iam::444444444444:role/tui-etl-deploy"
+# The profiles that a job of the pipeline makes for itself (scripts/ci/aws.sh), and an administrator has.
+data_profile        = "data"
+application_profile = "application"
 
 classify_schedule = {
   weekday  = "FRI"

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Drops the trigger file of kind $KIND into $ENVIRONMENT, waits for its result and fails with its reason.
+# The job's variables become the file's fields; an empty one is left out, so that etl says what is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. scripts/ci/aws.sh
+
+: "${KIND:?is not set: copyglue, glue2, optimization or cleanup}"
+fields=()
+add() { # add <option> <value>
+    [ -z "$2" ] || fields+=("--$1" "$2")
+}
+add_flag() { # add_flag <option> <true or anything else>
+    case "$2" in
+    true) fields+=("--$1") ;;
+    '' | false) ;;
+    *)
+        echo "--$1 is $2: write true or false" >&2
+        exit 2
+        ;;
+    esac
+}
+
+add request-id "${REQUEST_ID:-gitlab-${CI_PIPELINE_ID:-0}-${CI_JOB_ID:-0}}"
+add requested-by "${GITLAB_USER_LOGIN:-gitlab}"
+add reason "${REASON:-}"
+case "$KIND" in
+copyglue)
+    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add prefix "${PREFIX:-}"
+    add from "${FROM:-}"
+    add to "${TO:-}"
+    add_flag reland "${RELAND:-}"
+    ;;
+cleanup)
+    add stage "${STAGE:-}"
+    add run-id "${RUN_ID:-}"
+    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add mode "${MODE:-}"
+    add limit "${LIMIT:-}"
+    add undo "${UNDO:-}"
+    add_flag no-dry-run "$([ "${DRY_RUN:-true}" = false ] && echo true)"
+    ;;
+esac
+exec target/release/etl --env "$ENVIRONMENT" trigger "$KIND" "${fields[@]}" --wait
