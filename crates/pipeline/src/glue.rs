@@ -162,6 +162,29 @@ pub async fn recent_runs(
     Ok(runs)
 }
 
+/// The last `most` runs of `job`, the newest first.
+///
+/// # Errors
+/// Glue can't be asked.
+pub async fn last_runs(client: &Client, job: &str, most: usize) -> anyhow::Result<Vec<GlueRun>> {
+    let mut runs = Vec::new();
+    let page = i32::try_from(most).map_or(RUNS_A_PAGE, |most| most.clamp(1, RUNS_A_PAGE));
+    let mut pages = client
+        .get_job_runs()
+        .job_name(job)
+        .into_paginator()
+        .page_size(page)
+        .send();
+    while runs.len() < most
+        && let Some(page) = pages.next().await
+    {
+        let page = page.with_context(|| format!("the runs of {job} can't be listed"))?;
+        runs.extend(page.job_runs().iter().filter_map(GlueRun::of));
+    }
+    runs.truncate(most);
+    Ok(runs)
+}
+
 /// One run of `job`; none if Glue knows no such run.
 ///
 /// # Errors

@@ -1,0 +1,117 @@
+//! Clients as the AWS CLI would make them: profiles, variables, regions and endpoints mean the same here.
+//!
+//! There are two accounts. All that the pipeline runs on is in the application account; the landing bucket is in
+//! the data account, and an operator's role may list it from here. Who puts files there is somebody else: a
+//! profile of its own names them (`--data-profile`).
+
+use std::time::Duration;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use pipeline::ledger::Ledger;
+
+use crate::settings::Settings;
+
+/// Longest wait for a connection; people wait for this, and a VPN may be slow.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time without a byte from AWS.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who asks, and where.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// Profile of the application account; none: the default chain.
+    pub profile: Option<String>,
+    /// Profile of the data account; none: as for the application account.
+    pub data_profile: Option<String>,
+    /// Region; none: the environment's or the profile's.
+    pub region: Option<String>,
+}
+
+/// The clients of both accounts.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// Application account.
+    pub application: SdkConfig,
+    /// Data account, for the landing bucket.
+    pub data: SdkConfig,
+}
+
+impl Aws {
+    /// Reads profiles and variables.
+    pub async fn connect(identity: &Identity) -> Self {
+        let application = load(identity.profile.as_deref(), identity.region.as_deref()).await;
+        let data = match &identity.data_profile {
+            Some(profile) => load(Some(profile), identity.region.as_deref()).await,
+            None => application.clone(),
+        };
+        Self { application, data }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self, settings: &Settings) -> Ledger {
+        let client = aws_sdk_dynamodb::Client::new(&self.application);
+        Ledger::new(client, &settings.ledger_table)
+    }
+
+    /// Glue.
+    #[must_use]
+    pub fn glue(&self) -> aws_sdk_glue::Client {
+        aws_sdk_glue::Client::new(&self.application)
+    }
+
+    /// SQS.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.application)
+    }
+
+    /// EventBridge Scheduler.
+    #[must_use]
+    pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.application)
+    }
+
+    /// Athena.
+    #[must_use]
+    pub fn athena(&self) -> aws_sdk_athena::Client {
+        aws_sdk_athena::Client::new(&self.application)
+    }
+
+    /// S3 as who reads and writes the state bucket.
+    #[must_use]
+    pub fn state(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.application)
+    }
+
+    /// S3 as who reads and writes the landing bucket.
+    #[must_use]
+    pub fn landing(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.data)
+    }
+}
+
+async fn load(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
+    // No limit to a whole call: a part of an upload takes as long as the line is slow.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(pipeline::clients::http_client())
+        .timeout_config(timeouts);
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(name) = profile {
+        // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
+        loader = loader.profile_name(name).credentials_provider(
+            ProfileFileCredentialsProvider::builder()
+                .profile_name(name)
+                .build(),
+        );
+    }
+    loader.load().await
+}
