@@ -60,7 +60,7 @@ pub struct Stop {
 
 impl Stop {
     /// An error with an exit code of its own.
-    pub fn new(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    pub fn with(exit: Exit, message: impl Into<String>) -> anyhow::Error {
         let message = message.into();
         anyhow::Error::new(Self { exit, message })
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_code_under_what_is_said_around_it() {
-        let error = Err::<(), _>(Stop::new(Exit::Refused, "no"))
+        let error = Err::<(), _>(Stop::with(Exit::Refused, "no"))
             .context("while asking")
             .unwrap_err();
         assert_eq!(Stop::exit_of(&error), Exit::Refused);

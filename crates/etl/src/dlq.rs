@@ -208,7 +208,7 @@ pub async fn redrive(
             "events of {} are not put back: reconcile has made up for what they were to bring about",
             settings.events_dlq
         );
-        return Err(Stop::new(Exit::Refused, message));
+        return Err(Stop::with(Exit::Refused, message));
     }
     let from = dead_letter_queue(sqs, settings, which).await?;
     let to = queues::look(sqs, &settings.landing_queue, false).await?;
@@ -240,12 +240,12 @@ async fn follow(sqs: &Client, from: &Queue) -> anyhow::Result<i64> {
             Some(other) => {
                 let why = task.failure_reason.unwrap_or_default();
                 let message = format!("SQS moved {moved} messages, and then: {other} {why}");
-                return Err(Stop::new(Exit::Bad, message));
+                return Err(Stop::with(Exit::Bad, message));
             }
         }
     }
     let message = format!("SQS is still moving the messages of {}", from.name);
-    Err(Stop::new(Exit::TimedOut, message))
+    Err(Stop::with(Exit::TimedOut, message))
 }
 
 async fn last_task(sqs: &Client, from: &Queue) -> anyhow::Result<ListMessageMoveTasksResultEntry> {

@@ -87,7 +87,7 @@ pub async fn gather(
             "neither the landing bucket nor the ledger knows {}",
             args.file
         );
-        return Err(Stop::new(Exit::NotFound, message));
+        return Err(Stop::with(Exit::NotFound, message));
     }
     Ok(seen)
 }
@@ -113,7 +113,7 @@ fn meant(text: &str, settings: &Settings) -> anyhow::Result<Meant> {
             .and_then(|rest| rest.strip_prefix('/'))
             .ok_or_else(|| {
                 let message = format!("{text} is not in the landing bucket, which is {bucket}");
-                Stop::new(Exit::Usage, message)
+                Stop::with(Exit::Usage, message)
             })?,
     };
     Ok(Meant::Key(full_key(key, settings)))

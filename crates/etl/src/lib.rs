@@ -95,12 +95,12 @@ fn load_settings(global: &Global) -> anyhow::Result<Settings> {
                 "the settings file {} can't be read: {error}",
                 path.display()
             );
-            Stop::new(Exit::Usage, message)
+            Stop::with(Exit::Usage, message)
         })?),
         None => default_file(global).and_then(|path| std::fs::read_to_string(path).ok()),
     };
     Settings::load(global.env, file.as_deref(), environment, &global.set)
-        .map_err(|error| Stop::new(Exit::Usage, error.to_string()))
+        .map_err(|error| Stop::with(Exit::Usage, error.to_string()))
 }
 
 fn default_file(global: &Global) -> Option<PathBuf> {

@@ -46,7 +46,7 @@ pub async fn ask(athena: &Client, settings: &Settings, args: &QueryArgs) -> anyh
         _ = tokio::signal::ctrl_c() => {
             // Nobody waits for it any more; it would go on and be paid for.
             let _ = athena.stop_query_execution().query_execution_id(&query_id).send().await;
-            return Err(Stop::new(Exit::TimedOut, format!("the query {query_id} was stopped")));
+            return Err(Stop::with(Exit::TimedOut, format!("the query {query_id} was stopped")));
         }
     };
     let scanned = execution
@@ -80,7 +80,7 @@ async fn start(athena: &Client, settings: &Settings, args: &QueryArgs) -> anyhow
         {
             let said = error.into_service_error();
             let said = said.meta().message().unwrap_or("the request is invalid");
-            return Err(Stop::new(
+            return Err(Stop::with(
                 Exit::Bad,
                 format!("Athena refuses the query: {said}"),
             ));
@@ -110,7 +110,7 @@ async fn wait(athena: &Client, query_id: &str) -> anyhow::Result<QueryExecution>
                 let reason = status.and_then(|status| status.state_change_reason.as_deref());
                 let reason = reason.unwrap_or("Athena gives no reason");
                 let message = format!("the query {query_id} failed: {reason}");
-                return Err(Stop::new(Exit::Bad, message));
+                return Err(Stop::with(Exit::Bad, message));
             }
             _ => {
                 tokio::time::sleep(pause).await;

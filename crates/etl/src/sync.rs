@@ -129,7 +129,7 @@ fn check_delivery(folder: &Folder, feed: Feed) -> anyhow::Result<Option<Control>
     let Some(source) = &folder.control else {
         let message =
             format!("a mainframe delivery has a {CONTROL_FILE}, and this folder has none");
-        return Err(Stop::new(Exit::Refused, message));
+        return Err(Stop::with(Exit::Refused, message));
     };
     let cant = |source: &Source| format!("{} can't be read", source.path.display());
     let bytes = std::fs::read(&source.path).with_context(|| cant(source))?;

@@ -44,7 +44,7 @@ impl Control {
     /// # Errors
     /// It is not of that shape, or its name can be no part of a key.
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        let refuse = |why: String| Stop::new(Exit::Refused, format!("{CONTROL_FILE}: {why}"));
+        let refuse = |why: String| Stop::with(Exit::Refused, format!("{CONTROL_FILE}: {why}"));
         let control: Self =
             serde_json::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
         let name = &control.delivery;
@@ -103,7 +103,7 @@ impl Control {
         if more > 0 {
             message += &format!("; and {more} more");
         }
-        Err(Stop::new(Exit::Refused, message))
+        Err(Stop::with(Exit::Refused, message))
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Folder {
 pub fn read(folder: &Path, feed: Feed, prefix: &str) -> anyhow::Result<Folder> {
     if !folder.is_dir() {
         let message = format!("{} is no folder", folder.display());
-        return Err(Stop::new(Exit::Usage, message));
+        return Err(Stop::with(Exit::Usage, message));
     }
     let mut found = Folder::default();
     let walk = WalkDir::new(folder)
@@ -82,7 +82,7 @@ fn take(
     let path = entry.path();
     let refuse = |why: String| {
         let message = format!("{}: {why}", path.display());
-        Stop::new(Exit::Refused, message)
+        Stop::with(Exit::Refused, message)
     };
     let about = entry
         .metadata()
@@ -126,7 +126,7 @@ fn leave_out(found: &mut Folder, folder: &Path, error: &walkdir::Error) -> anyho
     } else if path.is_symlink() && !path.exists() {
         "a link to nothing"
     } else {
-        return Err(Stop::new(Exit::Refused, format!("{error}")));
+        return Err(Stop::with(Exit::Refused, format!("{error}")));
     };
     let name = path.strip_prefix(folder).unwrap_or(path);
     let name = name.to_string_lossy().into_owned();
