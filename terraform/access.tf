@@ -179,6 +179,14 @@ locals {
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
     }
 
+    # Operators: which versions a key has.
+    OperatorListLanding = {
+      role    = "operator"
+      bucket  = "landing"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.landing_prefix}*"]
+    }
+
     # Analysts. What the legacy reader gets here is cut down by the denials below.
     LegacyReaderReadTables = {
       role    = "legacy_reader"
@@ -367,6 +375,7 @@ locals {
     conform              = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
+    operator             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
   }
 

@@ -120,6 +120,7 @@ variable "names" {
     legacy_workgroup = optional(string, "tui-etl-legacy-{env}")
     legacy_reader    = optional(string, "tui-legacy-reader-{env}")
     secured_reader   = optional(string, "tui-secured-reader-{env}")
+    operator         = optional(string, "tui-etl-operator-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
   })

@@ -305,9 +305,16 @@ run "dev" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-dev" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-dev" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-dev" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev" &&
+      aws_iam_role.operator.name == "tui-etl-operator-dev"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "dev"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 
@@ -321,6 +328,7 @@ run "test" {
 
     legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/secured-analyst"]
+    operator_principal_arns       = ["arn:aws:iam::444444444444:role/operator"]
   }
 
   assert {
@@ -414,9 +422,16 @@ run "test" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-test" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-test" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-test" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test" &&
+      aws_iam_role.operator.name == "tui-etl-operator-test"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "test"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 
@@ -430,6 +445,7 @@ run "prod" {
 
     legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/secured-analyst"]
+    operator_principal_arns       = ["arn:aws:iam::666666666666:role/operator"]
   }
 
   assert {
@@ -523,9 +539,16 @@ run "prod" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-prod" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-prod" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-prod" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod" &&
+      aws_iam_role.operator.name == "tui-etl-operator-prod"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "prod"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 

@@ -219,6 +219,7 @@ run "buckets" {
       }) == jsonencode({
       IngestReadLandedVersions        = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObjectVersion on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
       IngestTellVanishedFromForbidden = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucketVersions s3:ListBucket on arn:aws:s3:::grp2-landing-dev"
+      OperatorListLanding             = "arn:aws:iam::222222222222:role/tui-etl-operator-dev : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
       ReconcileListLanding            = "arn:aws:iam::222222222222:role/tui-etl-reconcile-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
     })
     error_message = "Who may do what on the landing bucket: ${jsonencode({
@@ -404,7 +405,7 @@ run "denials" {
       values(data.aws_iam_policy_document.reader)[*].json,
       values(data.aws_iam_policy_document.queue)[*].json,
       values(data.aws_iam_policy_document.topic)[*].json,
-      [data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
+      [data.aws_iam_policy_document.operator.json, data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
       [data.aws_iam_policy_document.data_key.json, data.aws_iam_policy_document.application_key.json, data.aws_iam_policy_document.messaging_key.json],
       ) : alltrue([for statement in jsondecode(policy).Statement :
         can(statement.Sid) && !can(statement.NotAction) && !can(statement.NotResource) && !can(statement.NotPrincipal) &&
@@ -418,6 +419,7 @@ run "denials" {
     condition = alltrue(concat(
       [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : length(jsonencode(jsondecode(document.policy))) < 10240],
       [for document in values(data.aws_iam_policy_document.reader) : length(jsonencode(jsondecode(document.json))) < 10240],
+      [length(jsonencode(jsondecode(data.aws_iam_policy_document.operator.json))) < 10240],
       [for document in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket] : length(jsonencode(jsondecode(document.policy))) < 20480],
     ))
     error_message = "A policy is too long for IAM or S3."
@@ -498,6 +500,7 @@ run "queues_topics_and_keys" {
       [aws_kms_key.application.policy, data.aws_iam_policy_document.application_key.json],
       [aws_kms_key.messaging.policy, data.aws_iam_policy_document.messaging_key.json],
       [aws_iam_role_policy.schedule.policy, data.aws_iam_policy_document.schedule.json],
+      [aws_iam_role_policy.operator.policy, data.aws_iam_policy_document.operator.json],
       [aws_iam_role_policy.reader["legacy_reader"].policy, data.aws_iam_policy_document.reader["legacy_reader"].json],
       [aws_iam_role_policy.reader["secured_reader"].policy, data.aws_iam_policy_document.reader["secured_reader"].json],
       [aws_cloudwatch_log_resource_policy.job_failures.policy_document, data.aws_iam_policy_document.job_failures.json],
@@ -620,8 +623,8 @@ run "queues_topics_and_keys" {
   }
 
   assert {
-    condition     = alltrue([for document in values(data.aws_iam_policy_document.reader_trust) : jsondecode(document.json).Statement[0].Principal.AWS == "arn:aws:iam::222222222222:root"])
-    error_message = "Unless principals are named, IAM of the application account decides who reads."
+    condition     = alltrue([for document in concat(values(data.aws_iam_policy_document.reader_trust), [data.aws_iam_policy_document.operator_trust]) : jsondecode(document.json).Statement[0].Principal.AWS == "arn:aws:iam::222222222222:root"])
+    error_message = "Unless principals are named, IAM of the application account decides who reads and operates."
   }
 
   assert {

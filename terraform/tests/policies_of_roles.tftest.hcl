@@ -706,6 +706,49 @@ run "roles" {
   }
 
   assert {
+    # What the operator may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Resource])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Action if contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                  = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query"
+      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                 = "glue:GetJobRuns"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                   = "glue:GetJobRuns"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"         = "glue:GetJobRuns"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                 = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                   = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                                = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/*"                         = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/*"                         = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/*"                                      = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/*"                                    = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/*"                                      = "s3:GetObject"
+      "arn:aws:s3:::grp2-landing-dev"                                                      = "s3:ListBucketVersions"
+      "arn:aws:scheduler:us-east-1:222222222222:schedule/tui-etl-dev/tui-glue2-friday-dev" = "scheduler:GetSchedule"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                              = "sqs:ChangeMessageVisibility sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ReceiveMessage"
+      "arn:aws:sqs:us-east-1:222222222222:tui-landing-dev"                                 = "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"
+      "arn:aws:sqs:us-east-1:222222222222:tui-landing-dlq-dev"                             = "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask"
+    })
+    error_message = "What the operator may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Resource])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Action if contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions the operator may do it.
+    condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) }) == jsonencode({
+      OperatorListLanding     = { StringLike = { "s3:prefix" = "tui/legacy/*" } }
+      ReadWithApplicationKey  = { StringEquals = { "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"] } }
+      SendWithMessagingKey    = { StringEquals = { "kms:ViaService" = "sqs.us-east-1.amazonaws.com" } }
+      WriteWithApplicationKey = { StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" } }
+    })
+    error_message = "Under which conditions the operator may do it: ${jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) })}"
+  }
+
+  assert {
     # What the legacy reader may do.
     condition = jsonencode({
       for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.reader["legacy_reader"].json).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([

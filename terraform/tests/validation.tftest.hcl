@@ -152,6 +152,8 @@ run "first_round" {
     legacy_reader_principal_arns  = ["analyst"]
     secured_reader_principal_arns = ["*"]
     reader_session_hours          = 13
+    operator_principal_arns       = ["operator"]
+    operator_session_hours        = 0
     athena_scan_limit_mb          = 9
   }
 
@@ -213,6 +215,8 @@ run "first_round" {
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.reader_session_hours,
+    var.operator_principal_arns,
+    var.operator_session_hours,
     var.athena_scan_limit_mb,
   ]
 }
@@ -380,7 +384,7 @@ run "sixth_round" {
   ]
 }
 
-run "outside_dev_readers_are_named" {
+run "outside_dev_readers_and_operators_are_named" {
   command = plan
 
   variables {
@@ -390,16 +394,18 @@ run "outside_dev_readers_are_named" {
   expect_failures = [
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
+    var.operator_principal_arns,
   ]
 }
 
-run "outside_dev_no_account_as_a_whole_reads" {
+run "outside_dev_no_account_as_a_whole_reads_or_operates" {
   command = plan
 
   variables {
     environment                   = "prod"
     legacy_reader_principal_arns  = ["arn:aws:iam::222222222222:role/analyst", "arn:aws:iam::222222222222:root"]
     secured_reader_principal_arns = ["arn:aws:iam::222222222222:root"]
+    operator_principal_arns       = ["arn:aws:iam::222222222222:root"]
 
     # secured tables around the legacy ones
     conformed_legacy_prefix  = "tables/legacy/"
@@ -412,6 +418,7 @@ run "outside_dev_no_account_as_a_whole_reads" {
   expect_failures = [
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
+    var.operator_principal_arns,
     var.conformed_secured_prefix,
     var.servicenow_incident,
   ]
