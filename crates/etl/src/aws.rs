@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use pipeline::config::environment;
 use pipeline::ledger::Ledger;
 
+use crate::credentials::ProfileCredentials;
 use crate::settings::Settings;
 
 /// Longest wait for a connection; people wait for this, and a VPN may be slow.
@@ -107,11 +108,20 @@ async fn load(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
     }
     if let Some(name) = profile {
         // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
-        loader = loader.profile_name(name).credentials_provider(
-            ProfileFileCredentialsProvider::builder()
-                .profile_name(name)
-                .build(),
-        );
+        loader = loader
+            .profile_name(name)
+            .credentials_provider(ProfileCredentials::of(name));
+    } else if let Some(name) = profile_of_the_environment() {
+        loader = loader.credentials_provider(ProfileCredentials::of(&name));
     }
     loader.load().await
+}
+
+/// `AWS_PROFILE`, which keys in the environment go before.
+fn profile_of_the_environment() -> Option<String> {
+    let said = |name| environment(name).filter(|value| !value.is_empty());
+    match said("AWS_ACCESS_KEY_ID") {
+        Some(_) => None,
+        None => said("AWS_PROFILE"),
+    }
 }

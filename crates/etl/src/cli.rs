@@ -144,6 +144,9 @@ pub struct QueryArgs {
     /// Database that names without one belong to
     #[arg(long)]
     pub database: Option<String>,
+    /// Workgroup, if another than the settings' [for legacy tables only: tui-etl-legacy-<env>]
+    #[arg(long, value_name = "NAME")]
+    pub workgroup: Option<String>,
     /// Print so many rows at most
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub rows: usize,

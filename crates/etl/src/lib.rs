@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod aws;
 pub mod cli;
+pub mod credentials;
 pub mod dlq;
 pub mod file;
 pub mod open;

@@ -68,7 +68,7 @@ async fn start(athena: &Client, settings: &Settings, args: &QueryArgs) -> anyhow
     let answer = athena
         .start_query_execution()
         .query_string(&args.sql)
-        .work_group(&settings.workgroup)
+        .work_group(args.workgroup.as_ref().unwrap_or(&settings.workgroup))
         .set_query_execution_context(context)
         .send()
         .await;

@@ -16,6 +16,7 @@ fn args(rows: usize) -> QueryArgs {
     QueryArgs {
         sql: "SELECT a, b FROM t".to_owned(),
         database: Some("tui_legacy_dev".to_owned()),
+        workgroup: None,
         rows,
     }
 }
