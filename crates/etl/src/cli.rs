@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use pipeline::protocol::Stage;
 
 use crate::aws::Identity;
@@ -71,6 +72,11 @@ pub enum Command {
     File(FileArgs),
     /// The last runs of the jobs
     Runs(RunsArgs),
+    /// Have a step of the pipeline done by hand: put a trigger file, and hear what came of it
+    #[command(subcommand)]
+    Trigger(TriggerCommand),
+    /// Put files once more as new versions, so that they are new work
+    Reland(RelandArgs),
     /// What lies in the dead-letter queues, and putting it back
     #[command(subcommand)]
     Dlq(DlqCommand),
@@ -105,6 +111,135 @@ pub struct RunsArgs {
     /// So many of each job
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub last: usize,
+}
+
+/// Of `trigger`.
+#[derive(Debug, Subcommand)]
+pub enum TriggerCommand {
+    /// Glue 1, perhaps after looking for landed files that the ledger lacks
+    Copyglue(CopyglueArgs),
+    /// Glue 2
+    Glue2(StartArgs),
+    /// Glue 3
+    Optimization(StartArgs),
+    /// Remove what a run that did not commit wrote, or landing files that no run has done
+    Cleanup(CleanupArgs),
+}
+
+impl TriggerCommand {
+    /// Who asks, and why.
+    #[must_use]
+    pub fn asking(&self) -> &Asking {
+        match self {
+            Self::Copyglue(args) => &args.asking,
+            Self::Glue2(args) | Self::Optimization(args) => &args.asking,
+            Self::Cleanup(args) => &args.asking,
+        }
+    }
+}
+
+/// Who asks and why, and how long to wait.
+#[derive(Debug, Clone, Args)]
+pub struct Asking {
+    /// Why; it stands in the trigger file
+    #[arg(long, env = "ETL_REASON")]
+    pub reason: String,
+    /// Who asks [default: GITLAB_USER_LOGIN, or who is logged in]
+    #[arg(long, env = "ETL_BY", value_name = "NAME")]
+    pub by: Option<String>,
+    /// Id of the request: the same one twice does one thing [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+    /// Name of the trigger file [default: the request's id]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Wait for its end
+    #[arg(long)]
+    pub wait: bool,
+    /// Wait for so many seconds at most
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    pub timeout: u64,
+}
+
+/// Of `trigger glue2` and `trigger optimization`.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Who and why.
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// Of `trigger copyglue`.
+#[derive(Debug, Args)]
+pub struct CopyglueArgs {
+    /// Who and why.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Look for the versions of this key first; may be repeated
+    #[arg(long = "key", value_name = "KEY", conflicts_with = "prefix")]
+    pub keys: Vec<String>,
+    /// Put these keys once more, as new versions
+    #[arg(long, requires = "keys")]
+    pub reland: bool,
+    /// Look for the versions below this prefix first
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Of these, those that landed then or later, as 2026-05-08T12:00:00Z
+    #[arg(long, value_name = "TIME", requires = "prefix")]
+    pub from: Option<Timestamp>,
+    /// Of these, those that landed before
+    #[arg(long, value_name = "TIME", requires = "prefix")]
+    pub to: Option<Timestamp>,
+}
+
+/// Of `trigger cleanup`. Without --execute, it is only said what would be done.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("target").required(true).args(["run_id", "keys", "undo"])))]
+pub struct CleanupArgs {
+    /// Who and why.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// What this run wrote; --stage says of which job
+    #[arg(long, value_name = "ID", requires = "stage")]
+    pub run_id: Option<String>,
+    /// 1, 2 or 3, of --run-id
+    #[arg(long, value_parser = parse_stage, requires = "run_id")]
+    pub stage: Option<Stage>,
+    /// This landing file; may be repeated
+    #[arg(long = "key", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// Put back what the cleanup of this request id removed
+    #[arg(long, value_name = "ID", conflicts_with = "mode")]
+    pub undo: Option<String>,
+    /// Do it
+    #[arg(long)]
+    pub execute: bool,
+    /// How to remove
+    #[arg(long, value_enum)]
+    pub mode: Option<Removal>,
+    /// Refuse to touch more objects than this
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+}
+
+/// How a cleanup removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Removal {
+    /// A copy stays below quarantine
+    Quarantine,
+    /// S3's noncurrent version stays, as long as the bucket keeps those
+    Delete,
+}
+
+/// Of `reland`.
+#[derive(Debug, Args)]
+pub struct RelandArgs {
+    /// Keys of landed files
+    #[arg(required = true)]
+    pub keys: Vec<String>,
+    /// Who and why.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// Of `dlq`.
@@ -228,6 +363,14 @@ mod tests {
             (vec!["etl", "runs", "--stage", "4"], "there are 1, 2 and 3"),
             (vec!["etl", "runs", "--last", "0"], "0 is not in 1..=1000"),
             (vec!["etl", "status", "--set", "a"], "<name>=<value>"),
+            (vec!["etl", "trigger", "cleanup", "--reason", "r"], "--undo"),
+            (vec!["etl", "trigger", "glue2"], "--reason"),
+            (
+                vec![
+                    "etl", "trigger", "copyglue", "--reason", "r", "--from", "soon",
+                ],
+                "soon",
+            ),
             (vec!["etl", "sync", "x", "--feed", "tape"], "mainframe"),
         ] {
             let error = Cli::try_parse_from(line).unwrap_err();

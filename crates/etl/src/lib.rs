@@ -22,6 +22,7 @@ pub mod settings;
 pub mod status;
 pub mod style;
 pub mod sync;
+pub mod trigger;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,16 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
             let (glue, ledger) = (aws.glue(), aws.ledger(&settings));
             let runs = runs::gather(&glue, &ledger, &settings, &stages, args.last).await?;
             runs::answer(&runs, now)
+        }
+        Command::Trigger(command) => {
+            let trigger = trigger::trigger_of(&command, &settings, environment, now)?;
+            let put = trigger::put(&aws.state(), &settings, &trigger, command.asking()).await?;
+            trigger::answer(&put)
+        }
+        Command::Reland(args) => {
+            let trigger = trigger::reland(&args, &settings, environment, now)?;
+            let put = trigger::put(&aws.state(), &settings, &trigger, &args.asking).await?;
+            trigger::answer(&put)
         }
         Command::Dlq(DlqCommand::List(args)) => {
             let letters = dlq::list(&aws.sqs(), &settings, args.queue, args.last).await?;

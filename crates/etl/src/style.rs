@@ -111,8 +111,8 @@ pub fn bytes(number: u64) -> String {
 #[must_use]
 pub fn state(name: &str) -> String {
     match name {
-        "COMMITTED" | "SUCCEEDED" | "succeeded" | "accepted" => good(name),
-        "FAILED" | "TIMEOUT" | "STOPPED" | "ERROR" | "EXPIRED" | "failed" | "refused" => bad(name),
+        "COMMITTED" | "SUCCEEDED" | "NOTHING_TO_DO" => good(name),
+        "FAILED" | "TIMEOUT" | "STOPPED" | "ERROR" | "EXPIRED" | "REFUSED" => bad(name),
         "VOID" => dim(name),
         _ => busy(name),
     }
