@@ -79,6 +79,10 @@ def _name_resources_as_aws_does() -> None:
         _more_resources.set(())
         if service == "athena":
             return athena_workgroup(body, region, account)
+        if service == "scheduler" and path.startswith("/schedules/"):
+            # The emulator takes every schedule for one of the default group.
+            name = path.removeprefix("/schedules/")
+            return f"arn:aws:scheduler:{region}:{account}:schedule/{schedule_group(body, params)}/{name}"
         if service != "glue" or path.startswith("/iceberg"):
             return original(service, method, path, headers, body, params, region, account)
         # The emulator takes GetDatabase for a call on a table and checks a table's calls on its database alone.
@@ -122,6 +126,20 @@ def athena_workgroup(body: bytes, region: str, account: str) -> str:
     execution = athena._executions.get(request.get("QueryExecutionId") or "") or {}
     name = execution.get("WorkGroup") or request.get("WorkGroup") or "primary"
     return f"arn:aws:athena:{region}:{account}:workgroup/{name}"
+
+
+def schedule_group(body: bytes, params: dict) -> str:
+    """The group of the schedule that a call is about."""
+    named = params.get("groupName") or _json_object(body).get("GroupName") or "default"
+    return named[0] if isinstance(named, list) else named
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def glue_resources(operation: str, body: bytes, region: str, account: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_smithy_types::error::ErrorMetadata;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -82,9 +83,32 @@ impl fmt::Display for Stop {
 
 impl std::error::Error for Stop {}
 
+/// An error and its causes in one line, with AWS's own words and without the SDK's around them.
+#[must_use]
+pub fn told(error: &anyhow::Error) -> String {
+    let mut links: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = match cause.downcast_ref::<ErrorMetadata>() {
+            Some(told) => [told.code(), told.message()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(": "),
+            None => cause.to_string(),
+        };
+        let says_nothing = text == "service error" || text.starts_with("unhandled error");
+        if !says_nothing && links.last() != Some(&text) {
+            links.push(text);
+        }
+    }
+    links.join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+    use aws_smithy_mocks::{mock, mock_client};
 
     use super::*;
 
@@ -97,6 +121,22 @@ mod tests {
         assert_eq!(
             Stop::exit_of(&anyhow::anyhow!("no route")),
             Exit::Unreachable
+        );
+    }
+
+    #[tokio::test]
+    async fn what_aws_says_is_told_without_what_the_sdk_adds() {
+        let denied = mock!(aws_sdk_sqs::Client::get_queue_url).then_error(|| {
+            let said = ErrorMetadata::builder()
+                .code("AccessDenied")
+                .message("not you");
+            GetQueueUrlError::generic(said.build())
+        });
+        let sqs = mock_client!(aws_sdk_sqs, [&denied]);
+        let error = crate::queues::look(&sqs, "q", false).await.unwrap_err();
+        assert_eq!(
+            told(&error),
+            "the queue q can't be looked at: AccessDenied: not you"
         );
     }
 }

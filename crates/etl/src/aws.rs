@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use pipeline::config::environment;
 use pipeline::ledger::Ledger;
 
@@ -107,14 +108,24 @@ async fn load(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
         loader = loader.region(Region::new(region.to_owned()));
     }
     if let Some(name) = profile {
-        // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
-        loader = loader
-            .profile_name(name)
-            .credentials_provider(ProfileCredentials::of(name));
-    } else if let Some(name) = profile_of_the_environment() {
-        loader = loader.credentials_provider(ProfileCredentials::of(&name));
+        loader = loader.profile_name(name);
     }
-    loader.load().await
+    let config = loader.load().await;
+    // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
+    let profile = profile
+        .map(str::to_owned)
+        .or_else(profile_of_the_environment);
+    match profile {
+        None => config,
+        Some(name) => {
+            let credentials = ProfileCredentials::of(&name, &config);
+            let credentials = SharedCredentialsProvider::new(credentials);
+            config
+                .into_builder()
+                .credentials_provider(credentials)
+                .build()
+        }
+    }
 }
 
 /// `AWS_PROFILE`, which keys in the environment go before.

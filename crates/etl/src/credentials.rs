@@ -7,10 +7,13 @@
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, future};
+use aws_smithy_types::error::display::DisplayErrorContext;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -24,10 +27,15 @@ pub struct ProfileCredentials {
 }
 
 impl ProfileCredentials {
-    /// Those of this profile.
+    /// Those of this profile, for clients with this configuration.
     #[must_use]
-    pub fn of(profile: &str) -> Self {
+    pub fn of(profile: &str, config: &SdkConfig) -> Self {
+        let mut settings = ProviderConfig::without_region().with_region(config.region().cloned());
+        if let Some(client) = config.http_client() {
+            settings = settings.with_http_client(client);
+        }
         let sdk = ProfileFileCredentialsProvider::builder()
+            .configure(&settings)
             .profile_name(profile)
             .build();
         Self {
@@ -44,7 +52,7 @@ impl ProfileCredentials {
         let profile = self.profile.clone();
         let asked = tokio::task::spawn_blocking(move || ask_cli(&profile)).await;
         match asked {
-            Ok(Ok(output)) => read(&output).map_err(CredentialsError::provider_error),
+            Ok(Ok(output)) => read(&output).map_err(|said| neither(&error, &said)),
             // Without the AWS CLI, what the SDK said is all that there is to say.
             _ => Err(error),
         }
@@ -58,6 +66,12 @@ impl ProvideCredentials for ProfileCredentials {
     {
         future::ProvideCredentials::new(self.load())
     }
+}
+
+/// One of the two is what the person has to mend.
+fn neither(sdk: &CredentialsError, cli: &str) -> CredentialsError {
+    let sdk = DisplayErrorContext(sdk);
+    CredentialsError::provider_error(format!("{sdk}; and the AWS CLI has none: {cli}"))
 }
 
 fn ask_cli(profile: &str) -> std::io::Result<Output> {
@@ -79,10 +93,12 @@ struct Exported {
 fn read(output: &Output) -> std::result::Result<Credentials, String> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("the AWS CLI has none: {}", said.trim()));
+        // Its usage comes before what is wrong.
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        return Err(last.unwrap_or("it does not say why").to_owned());
     }
     let exported: Exported = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("the AWS CLI gives something else: {error}"))?;
+        .map_err(|error| format!("what it gives is something else: {error}"))?;
     Ok(Credentials::new(
         exported.access_key_id,
         exported.secret_access_key,
@@ -127,7 +143,7 @@ mod tests {
     #[test]
     fn what_the_cli_says_is_said() {
         let error = read(&output(255, "", "The SSO session has expired.\n")).unwrap_err();
-        assert_eq!(error, "the AWS CLI has none: The SSO session has expired.");
+        assert_eq!(error, "The SSO session has expired.");
         assert!(read(&output(0, "[]", "")).is_err());
     }
 }

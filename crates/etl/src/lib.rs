@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use pipeline::config::environment;
 use pipeline::protocol::Stage;
 
-use answer::{Answer, Exit, Stop};
+use answer::{Answer, Exit, Stop, told};
 use aws::Aws;
 use cli::{Cli, Command, DlqCommand, Global};
 use settings::Settings;
@@ -136,7 +136,7 @@ pub fn print(result: anyhow::Result<Answer>, as_json: bool) -> anyhow::Result<Ex
         Ok(answer) => (answer.exit, writeln!(out, "{}", answer.text)),
         Err(error) => {
             let exit = Stop::exit_of(&error);
-            let message = format!("{error:#}");
+            let message = told(&error);
             anstream::eprintln!("{} {message}", style::bad("etl:"));
             let json = serde_json::json!({ "error": message, "exit_code": exit as u8 });
             let wrote = if as_json {

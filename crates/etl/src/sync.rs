@@ -15,7 +15,7 @@ use futures::stream::{self, StreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::answer::{Answer, Exit, Stop};
+use crate::answer::{Answer, Exit, Stop, told};
 use crate::cli::{Feed, SyncArgs};
 use crate::settings::Settings;
 use crate::style;
@@ -149,7 +149,7 @@ async fn send(
 ) -> Sent {
     let (what, version_id, error) = match try_send(to, source, &key, dry_run, bar).await {
         Ok((what, version_id)) => (what, version_id, None),
-        Err(error) => (What::Failed, None, Some(format!("{error:#}"))),
+        Err(error) => (What::Failed, None, Some(told(&error))),
     };
     Sent {
         name: source.name.clone(),
