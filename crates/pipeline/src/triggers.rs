@@ -5,6 +5,8 @@
 //! neither writes what the other refuses. `docs/triggers.md` is the schema in words.
 
 mod answer;
+mod desk;
+mod event;
 mod files;
 mod places;
 #[cfg(test)]
@@ -15,7 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::Stage;
 pub use answer::*;
-pub use places::{REQUESTS_PREFIX, RESULTS_PREFIX, SCRIPTS_PREFIX, TriggerPlace, plan_key};
+pub use desk::{Admission, Admitted, Desk, Owner};
+pub use event::{TriggerObject, triggers_of};
+pub use places::{
+    REQUESTS_PREFIX, RESULTS_PREFIX, SCRIPTS_PREFIX, TriggerPlace, answer_key, copy_source,
+    plan_key,
+};
 
 /// Most bytes of a trigger file.
 pub const LARGEST_FILE: usize = 512 * 1024;

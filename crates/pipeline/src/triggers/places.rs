@@ -1,6 +1,16 @@
 //! Where triggers, answers and plans lie in the state bucket.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::Kind;
+
+/// All but what never means anything in a URL's path.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'/')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Below it, triggers by kind.
 pub const SCRIPTS_PREFIX: &str = "intermediary/scripts/";
@@ -49,4 +59,20 @@ impl TriggerPlace {
 #[must_use]
 pub fn plan_key(request_id: &str) -> String {
     format!("{REQUESTS_PREFIX}{request_id}/plan{SUFFIX}")
+}
+
+/// Key of the answer that counts; what lies beside the trigger's name is a copy of it.
+#[must_use]
+pub fn answer_key(request_id: &str) -> String {
+    format!("{REQUESTS_PREFIX}{request_id}/answer{SUFFIX}")
+}
+
+/// What S3 wants to hear as the source of a copy: encoded, but for the slashes.
+#[must_use]
+pub fn copy_source(bucket: &str, key: &str, version_id: Option<&str>) -> String {
+    let key = utf8_percent_encode(key, KEY);
+    match version_id {
+        Some(version_id) => format!("{bucket}/{key}?versionId={version_id}"),
+        None => format!("{bucket}/{key}"),
+    }
 }
