@@ -62,7 +62,7 @@ class Etl:
         self, *arguments: str, profile: str = "operator", variables: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(BINARY), *arguments, "--profile", profile, "--data-profile", "sync"],
+            [str(BINARY), *arguments, "--profile", profile],
             env=self.environment() | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -77,6 +77,7 @@ class Etl:
             "AWS_CONFIG_FILE": str(self.home / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.pipeline.instance.aws_credentials),
             "AWS_EC2_METADATA_DISABLED": "true",
+            "ETL_DATA_PROFILE": "sync",
         }
 
     def write_profiles(self) -> None:

@@ -23,6 +23,7 @@ _TABLE_ACTIONS = ("Table", "Partition", "ColumnStatistics")
 def install(journal: Journal) -> None:
     _match_any_character_as_aws_does()
     _resolve_conditions_as_aws_does()
+    _name_actions_as_aws_does()
     _name_resources_as_aws_does()
     _know_the_sources_of_events()
     _remember_matched_statements()
@@ -68,6 +69,19 @@ def _resolve_conditions_as_aws_does() -> None:
         return original(key, ctx)
 
     iam_evaluator._resolve_condition_key = resolve
+
+
+def _name_actions_as_aws_does() -> None:
+    original = iam_actions.extract_iam_action
+
+    def extract(*call: Any) -> str | None:
+        action = original(*call)
+        # The emulator makes an action of each operation of SQS. On AWS a batch is that of its messages.
+        if action and action.startswith("sqs:"):
+            return action.removesuffix("Batch")
+        return action
+
+    iam_actions.extract_iam_action = extract
 
 
 def _name_resources_as_aws_does() -> None:

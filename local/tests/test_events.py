@@ -250,3 +250,9 @@ def test_a_move_takes_what_may_be_done_on_both_queues(cloud: Cloud) -> None:
     allowed = {line["action"] for line in cloud.decisions(role, decision="Allow")}
     assert allowed >= {"sqs:StartMessageMoveTask", "sqs:SendMessage", *TAKE}
     assert left(cloud, alive[0]) == 1
+
+
+def test_a_batch_takes_the_action_of_its_messages(cloud: Cloud) -> None:
+    url, arn = cloud.queue()
+    sender = cloud.as_role(cloud.role(statement("sqs:SendMessage", arn)), "sqs")
+    assert not sender.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}]).get("Failed")

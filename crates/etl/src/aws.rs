@@ -1,8 +1,8 @@
 //! Clients as the AWS CLI would make them: profiles, variables, regions and endpoints mean the same here.
 //!
 //! There are two accounts. All that the pipeline runs on is in the application account; the landing bucket is in
-//! the data account, and an operator's role may list it from here. Who puts files there is somebody else: a
-//! profile of its own names them (`--data-profile`).
+//! the data account, and an operator's role may list it from here. Who puts files there is somebody else, whom
+//! `etl sync --data-profile` names.
 
 use std::time::Duration;
 
@@ -23,75 +23,60 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Who asks, and where.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
-    /// Profile of the application account; none: the default chain.
+    /// Profile; none: the default chain.
     pub profile: Option<String>,
-    /// Profile of the data account; none: as for the application account.
-    pub data_profile: Option<String>,
     /// Region; none: the environment's or the profile's.
     pub region: Option<String>,
 }
 
-/// The clients of both accounts.
+/// The clients of one of them.
 #[derive(Debug, Clone)]
 pub struct Aws {
-    /// Application account.
-    pub application: SdkConfig,
-    /// Data account, for the landing bucket.
-    pub data: SdkConfig,
+    config: SdkConfig,
 }
 
 impl Aws {
     /// Reads profiles and variables.
     pub async fn connect(identity: &Identity) -> Self {
-        let application = load(identity.profile.as_deref(), identity.region.as_deref()).await;
-        let data = match &identity.data_profile {
-            Some(profile) => load(Some(profile), identity.region.as_deref()).await,
-            None => application.clone(),
-        };
-        Self { application, data }
+        let config = load(identity.profile.as_deref(), identity.region.as_deref()).await;
+        Self { config }
     }
 
     /// The ledger.
     #[must_use]
     pub fn ledger(&self, settings: &Settings) -> Ledger {
-        let client = aws_sdk_dynamodb::Client::new(&self.application);
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
         Ledger::new(client, &settings.ledger_table)
     }
 
     /// Glue.
     #[must_use]
     pub fn glue(&self) -> aws_sdk_glue::Client {
-        aws_sdk_glue::Client::new(&self.application)
+        aws_sdk_glue::Client::new(&self.config)
     }
 
     /// SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.application)
+        aws_sdk_sqs::Client::new(&self.config)
     }
 
     /// EventBridge Scheduler.
     #[must_use]
     pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
-        aws_sdk_scheduler::Client::new(&self.application)
+        aws_sdk_scheduler::Client::new(&self.config)
     }
 
     /// Athena.
     #[must_use]
     pub fn athena(&self) -> aws_sdk_athena::Client {
-        aws_sdk_athena::Client::new(&self.application)
+        aws_sdk_athena::Client::new(&self.config)
     }
 
-    /// S3 as who reads and writes the state bucket.
+    /// S3.
     #[must_use]
-    pub fn state(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::new(&self.application)
-    }
-
-    /// S3 as who reads and writes the landing bucket.
-    #[must_use]
-    pub fn landing(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::new(&self.data)
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.config)
     }
 }
 

@@ -34,12 +34,9 @@ pub struct Global {
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub json: bool,
-    /// AWS profile of the application account; without it, AWS_PROFILE and the usual variables
+    /// AWS profile of who asks; without it, AWS_PROFILE and the usual variables
     #[arg(long, global = true)]
     pub profile: Option<String>,
-    /// AWS profile of who reads or writes the landing bucket, in the data account; without it, as for everything else
-    #[arg(long, global = true, env = "ETL_DATA_PROFILE")]
-    pub data_profile: Option<String>,
     /// AWS region; without it, AWS_REGION or the profile's
     #[arg(long, global = true)]
     pub region: Option<String>,
@@ -57,7 +54,6 @@ impl Global {
     pub fn identity(&self) -> Identity {
         Identity {
             profile: self.profile.clone(),
-            data_profile: self.data_profile.clone(),
             region: self.region.clone(),
         }
     }
@@ -295,6 +291,9 @@ pub struct SyncArgs {
     /// Whose files these are; docs/etl.md says how their deliveries differ
     #[arg(long, value_enum)]
     pub feed: Feed,
+    /// AWS profile of who may write to the landing bucket, in the data account; without it, --profile
+    #[arg(long, env = "ETL_DATA_PROFILE", value_name = "PROFILE")]
+    pub data_profile: Option<String>,
     /// Upload so many files at a time
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub jobs: usize,

@@ -61,8 +61,7 @@ struct Version {
 /// There is no such file, or something can't be read.
 pub async fn gather(
     ledger: &Ledger,
-    state: &Client,
-    landing: &Client,
+    s3: &Client,
     settings: &Settings,
     args: &FileArgs,
 ) -> anyhow::Result<Vec<Seen>> {
@@ -73,11 +72,11 @@ pub async fn gather(
             size: None,
             landed_at: None,
         }],
-        Meant::Key(key) => versions_of(landing, settings, &key, args.versions).await?,
+        Meant::Key(key) => versions_of(s3, settings, &key, args.versions).await?,
     };
     let source = Source {
         ledger,
-        s3: state,
+        s3,
         bucket: &settings.state_bucket,
     };
     let is_id = versions.first().is_some_and(|one| one.is_latest.is_none());
@@ -131,7 +130,7 @@ pub fn full_key(key: &str, settings: &Settings) -> String {
 }
 
 async fn versions_of(
-    landing: &Client,
+    s3: &Client,
     settings: &Settings,
     key: &str,
     most: usize,
@@ -140,7 +139,7 @@ async fn versions_of(
     let mut versions = Vec::new();
     let (mut key_marker, mut version_marker) = (None, None);
     loop {
-        let page = landing
+        let page = s3
             .list_object_versions()
             .bucket(bucket)
             .prefix(key)

@@ -47,15 +47,18 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
         return Ok(completions(shell));
     }
     let settings = load_settings(&cli.global)?;
-    let aws = Aws::connect(&cli.global.identity()).await;
+    let mut identity = cli.global.identity();
+    if let Command::Sync(args) = &cli.command {
+        identity.profile = args.data_profile.clone().or(identity.profile);
+    }
+    let aws = Aws::connect(&identity).await;
     match cli.command {
         Command::Status => {
             let status = status::gather(&aws, &settings, cli.global.env, now).await?;
             status::answer(&status)
         }
         Command::File(args) => {
-            let (ledger, state, landing) = (aws.ledger(&settings), aws.state(), aws.landing());
-            let files = file::gather(&ledger, &state, &landing, &settings, &args).await?;
+            let files = file::gather(&aws.ledger(&settings), &aws.s3(), &settings, &args).await?;
             file::answer(&files)
         }
         Command::Runs(args) => {
@@ -66,12 +69,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
         }
         Command::Trigger(command) => {
             let trigger = trigger::trigger_of(&command, &settings, environment, now)?;
-            let put = trigger::put(&aws.state(), &settings, &trigger, command.asking()).await?;
+            let put = trigger::put(&aws.s3(), &settings, &trigger, command.asking()).await?;
             trigger::answer(&put)
         }
         Command::Reland(args) => {
             let trigger = trigger::reland(&args, &settings, environment, now)?;
-            let put = trigger::put(&aws.state(), &settings, &trigger, &args.asking).await?;
+            let put = trigger::put(&aws.s3(), &settings, &trigger, &args.asking).await?;
             trigger::answer(&put)
         }
         Command::Dlq(DlqCommand::List(args)) => {
@@ -83,7 +86,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
         }
         Command::Query(args) => query::answer(&query::ask(&aws.athena(), &settings, &args).await?),
         Command::Sync(args) => {
-            sync::answer(&sync::sync(&aws.landing(), &settings, &args, cli.global.json).await?)
+            sync::answer(&sync::sync(&aws.s3(), &settings, &args, cli.global.json).await?)
         }
         Command::Completions { shell } => Ok(completions(shell)),
     }

@@ -99,9 +99,7 @@ async fn seen(items: Vec<Value>, rules: &[&Rule]) -> Seen {
     let rules: Vec<&Rule> = rules.iter().copied().chain([&none]).collect();
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, rules.as_slice());
     let settings = Settings::of(Environment::Dev);
-    let mut files = gather(&ledger(items), &s3, &s3, &settings, &args)
-        .await
-        .unwrap();
+    let mut files = gather(&ledger(items), &s3, &settings, &args).await.unwrap();
     assert_eq!(files.len(), 1);
     files.remove(0)
 }
@@ -263,7 +261,7 @@ async fn each_version_of_a_key_is_seen_and_no_other_key() {
         versions: 5,
     };
     let ledger = ledger(vec![file_item(None)]);
-    let files = gather(&ledger, &s3, &s3, &settings, &args).await.unwrap();
+    let files = gather(&ledger, &s3, &settings, &args).await.unwrap();
     let ids: Vec<&str> = files.iter().map(|seen| seen.file_id.as_str()).collect();
     assert_eq!(ids, ["grp2-landing-dev/tui/legacy/d/a.json#v2", ID]);
     assert_eq!((files[0].known, files[1].known), (false, true));
@@ -282,7 +280,7 @@ async fn a_file_that_nobody_knows_is_not_found() {
             file: file.to_owned(),
             versions: 5,
         };
-        let error = gather(&ledger(vec![]), &s3, &s3, &settings, &args)
+        let error = gather(&ledger(vec![]), &s3, &settings, &args)
             .await
             .unwrap_err();
         assert_eq!(Stop::exit_of(&error), Exit::NotFound);

@@ -30,6 +30,7 @@ async fn synced(s3: &Client, folder: &Path, feed: Feed, dry_run: bool) -> anyhow
     let args = SyncArgs {
         folder: folder.to_owned(),
         feed,
+        data_profile: None,
         jobs: 1,
         dry_run,
     };
