@@ -17,7 +17,7 @@ output "ledger_table" {
 }
 
 output "functions" {
-  description = "Crate => name of its function."
+  description = "Crate => name of its function; support-trigger is deployed as copyglue-support, glue2-support and optimization-support."
   value       = local.functions_by_crate
 }
 

@@ -300,6 +300,7 @@ run "a_marker_that_is_stale_while_its_intake_lives" {
   command = plan
 
   variables {
+    function_settings  = { support_trigger = { timeout_seconds = 100 } }
     reconcile_patience = { stale_marker_seconds = 240 }
   }
 
@@ -310,7 +311,17 @@ run "a_marker_that_is_stale_while_copy_prefix_lives" {
   command = plan
 
   variables {
-    function_settings  = { copy_prefix = { timeout_seconds = 300 } }
+    function_settings  = { copy_prefix = { timeout_seconds = 300 }, support_trigger = { timeout_seconds = 100 } }
+    reconcile_patience = { stale_marker_seconds = 300 }
+  }
+
+  expect_failures = [var.reconcile_patience]
+}
+
+run "a_marker_that_is_stale_while_support_trigger_lives" {
+  command = plan
+
+  variables {
     reconcile_patience = { stale_marker_seconds = 300 }
   }
 
