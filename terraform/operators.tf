@@ -26,11 +26,6 @@ resource "aws_iam_role" "operator" {
   permissions_boundary = var.permissions_boundary_arn
 }
 
-locals {
-  triggers_prefix = "intermediary/scripts/"
-  results_prefix  = "intermediary/results/"
-}
-
 data "aws_iam_policy_document" "operator" {
   provider = aws.application
 
@@ -87,7 +82,7 @@ data "aws_iam_policy_document" "operator" {
     sid     = "ReadBooksAndResults"
     actions = ["s3:GetObject"]
     resources = [
-      for prefix in ["manifests/", "reports/", "lineage/", local.results_prefix] :
+      for prefix in ["manifests/", "reports/", "lineage/", local.support_results_prefix] :
       "${local.bucket_arns.state}/${prefix}*"
     ]
   }
@@ -102,7 +97,7 @@ data "aws_iam_policy_document" "operator" {
   statement {
     sid       = "PutTriggers"
     actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.state}/${local.triggers_prefix}*"]
+    resources = ["${local.bucket_arns.state}/${local.support_scripts_prefix}*"]
   }
 }
 
