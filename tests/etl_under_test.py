@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -44,6 +44,7 @@ class Etl:
 
     pipeline: Watched
     home: Path
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(
         self,
@@ -61,7 +62,7 @@ class Etl:
     def begin(
         self, *arguments: str, profile: str = "operator", variables: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(BINARY), *arguments, "--profile", profile],
             env=self.environment() | dict(variables),
             stdin=subprocess.DEVNULL,
@@ -69,6 +70,14 @@ class Etl:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.begun.append(process)
+        return process
+
+    def end(self) -> None:
+        """What a failed test has left running."""
+        for process in self.begun:
+            process.kill()
+            process.wait()
 
     def environment(self) -> dict[str, str]:
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ ELSEWHERE = "tui/elsewhere/"
 
 
 @pytest.fixture(scope="module")
-def etl(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Etl:
+def etl(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
     make_sync_role(pipeline)
     found = Etl(pipeline, tmp_path_factory.mktemp("home"))
     found.write_profiles()
-    return found
+    yield found
+    found.end()
 
 
 def both(etl: Etl, *arguments: str, **more: Any) -> tuple[Told, Any]:
@@ -245,6 +247,27 @@ def test_a_trigger_is_put_where_its_function_looks(pipeline: Watched, etl: Etl) 
         "trigger", "cleanup", "--key", "a/b.json", "--execute", "--reason", "to see", "--by", "x", code=REFUSED
     )
     assert "no trigger was put: mode" in refused.err
+
+
+def test_a_step_is_done_by_hand_and_waited_for(pipeline: Watched, etl: Etl, tmp_path: Path) -> None:
+    [landed] = pipeline.drop(tmp_path, {"sixth week/a.jsonl": lines({"id": 1})})
+    pipeline.ingested([landed])
+    asked = ["--reason", "to see", "--by", "the test", "--wait", "--json"]
+    friday = etl("trigger", "glue2", *asked).json["answer"]
+    assert (friday["state"], friday["ended"]["ledger_state"]) == ("SUCCEEDED", "COMMITTED")
+    pipeline.conformed()
+    [seen] = etl("file", landed.file.key, "--json").json
+    assert seen["steps"][1]["run_id"] == friday["start"]["run_id"]
+    assert seen["steps"][1]["started_by"].startswith("support")
+    assert etl("trigger", "optimization", *asked).json["answer"]["state"] == "NOTHING_TO_DO"
+
+    again = etl("reland", landed.file.key, *asked).json["answer"]
+    [relanded] = again["found"]["relanded"]
+    assert relanded["from_version_id"] == landed.file_id.rpartition("#")[2]
+    versions = etl("file", landed.file.key, "--json").json
+    assert [seen["file_id"].rpartition("#")[2] for seen in versions][0] == relanded["version_id"]
+    missing = etl("trigger", "cleanup", "--stage", "2", "--run-id", friday["start"]["run_id"], *asked, code=REFUSED)
+    assert missing.json["answer"]["why"]
 
 
 @pytest.mark.parametrize(
