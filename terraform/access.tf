@@ -83,6 +83,77 @@ locals {
       list    = ["${var.landing_prefix}*"]
     }
 
+    # support-trigger of Glue 1: looks for versions that the ledger lacks, and lands files once more
+    SupportTriggerListLanding = {
+      # As above: a key that is gone is told from one that is forbidden.
+      role    = "copyglue_support"
+      bucket  = "landing"
+      actions = ["s3:ListBucket", "s3:ListBucketVersions"]
+      list    = null
+    }
+    SupportTriggerLandAgain = {
+      role    = "copyglue_support"
+      bucket  = "landing"
+      actions = ["s3:GetObject", "s3:PutObject"]
+      objects = [var.landing_prefix]
+    }
+
+    # support-cleanup. DeleteObjectVersion removes its own delete markers again, and landed versions that were copied.
+    SupportCleanupListLanding = {
+      role    = "support_cleanup"
+      bucket  = "landing"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.landing_prefix}*"]
+    }
+    SupportCleanupMoveLanded = {
+      role    = "support_cleanup"
+      bucket  = "landing"
+      actions = ["s3:GetObjectVersion", "s3:DeleteObjectVersion", "s3:PutObject"]
+      objects = [var.landing_prefix]
+    }
+    SupportCleanupListRaw = {
+      role    = "support_cleanup"
+      bucket  = "raw"
+      actions = ["s3:ListBucketVersions"]
+      list    = [for prefix in values(var.raw_prefixes) : "${prefix}*"]
+    }
+    SupportCleanupRemoveRaw = {
+      role    = "support_cleanup"
+      bucket  = "raw"
+      actions = ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+      objects = values(var.raw_prefixes)
+    }
+    SupportCleanupKeepCopies = {
+      role    = "support_cleanup"
+      bucket  = "raw"
+      actions = ["s3:PutObject"]
+      objects = [local.support_moved_prefix]
+    }
+    SupportCleanupListLegacy = {
+      role    = "support_cleanup"
+      bucket  = "legacy"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.classified_prefix}*"]
+    }
+    SupportCleanupRemoveLegacy = {
+      role    = "support_cleanup"
+      bucket  = "legacy"
+      actions = ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+      objects = [var.classified_prefix]
+    }
+    SupportCleanupListSecured = {
+      role    = "support_cleanup"
+      bucket  = "secured"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.classified_prefix}*"]
+    }
+    SupportCleanupRemoveSecured = {
+      role    = "support_cleanup"
+      bucket  = "secured"
+      actions = ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+      objects = [var.classified_prefix]
+    }
+
     # Glue 2
     ClassifyReadTemp = {
       role    = "classify"
@@ -177,6 +248,14 @@ locals {
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
+    }
+
+    # Operators: which versions a key has.
+    OperatorListLanding = {
+      role    = "operator"
+      bucket  = "landing"
+      actions = ["s3:ListBucketVersions"]
+      list    = ["${var.landing_prefix}*"]
     }
 
     # Analysts. What the legacy reader gets here is cut down by the denials below.
@@ -362,11 +441,16 @@ locals {
     optimization_trigger = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
     success_fail_event   = { reads = ["dynamodb", "s3", "secretsmanager"], writes = [], sends = ["sqs", "sns"] }
     reconcile            = { reads = ["dynamodb"], writes = [], sends = ["sqs"] }
+    copyglue_support     = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
+    glue2_support        = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
+    optimization_support = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
+    support_cleanup      = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
     ingest               = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
     classify             = { reads = ["dynamodb", "s3", "secretsmanager"], writes = ["s3"], sends = [] }
     conform              = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
+    operator             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
     gitlab_trigger       = { reads = ["s3"], writes = ["s3"], sends = [] }
   }

@@ -41,13 +41,16 @@ locals {
   }
 
   # target => the rule and the function
-  event_targets = {
+  event_targets = merge({
     success-fail-event     = { rule = "job-state-change", function = module.success_fail_event }
     clean-prefix           = { rule = "classify-succeeded", function = module.clean_prefix }
     optimization-trigger   = { rule = "classify-succeeded", function = module.optimization_trigger }
     reconcile-state-change = { rule = "glue-state-change", function = module.reconcile }
     reconcile-interval     = { rule = "reconcile-interval", function = module.reconcile }
-  }
+    }, {
+    # Requests that wait for the end of a run.
+    for kind, trigger in local.support_triggers : "support-${kind}" => { rule = "job-state-change", function = module.support_trigger[kind] }
+  })
 
   event_retry = {
     max_attempts          = var.event_retry.target_max_attempts

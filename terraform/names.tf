@@ -34,6 +34,7 @@ locals {
     {
       legacy_reader  = local.names.legacy_reader
       secured_reader = local.names.secured_reader
+      operator       = local.names.operator
       schedule       = "${local.names.schedule}-role"
     },
   )

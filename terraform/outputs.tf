@@ -17,7 +17,7 @@ output "ledger_table" {
 }
 
 output "functions" {
-  description = "Crate => name of its function."
+  description = "Crate => name of its function; support-trigger is deployed as copyglue-support, glue2-support and optimization-support."
   value       = local.functions_by_crate
 }
 
@@ -89,7 +89,35 @@ output "mask_salt_secret" {
 
 output "roles" {
   description = "Function (by crate), job, reader, schedule => name of its role."
-  value       = { for name, role in local.role_names : replace(name, "_", "-") => role }
+  value       = { for name, role in local.role_names : replace(name, "_", "-") => role if name != "operator" }
+}
+
+output "operator_role" {
+  description = "Name of the operator's role."
+  value       = aws_iam_role.operator.name
+}
+
+output "operator_settings" {
+  description = "What crates/etl calls things here: `terraform output -json operator_settings` is its settings file."
+  value = {
+    landing_bucket         = local.buckets.landing
+    landing_prefix         = var.landing_prefix
+    state_bucket           = local.buckets.state
+    ledger_table           = local.names.ledger
+    ingest_job             = local.jobs.ingest
+    classify_job           = local.jobs.classify
+    conform_job            = local.jobs.conform
+    landing_queue          = local.queues.landing
+    landing_dlq            = local.queues.landing_dlq
+    events_dlq             = local.queues.events_dlq
+    schedule               = local.names.schedule
+    schedule_group         = local.names.schedule_group
+    workgroup              = local.names.workgroup
+    ingest_late_seconds    = var.open_work_alarm_seconds.ingest
+    classify_late_seconds  = var.open_work_alarm_seconds.classify
+    conform_late_seconds   = var.open_work_alarm_seconds.conform
+    schedule_grace_seconds = var.reconcile_patience.schedule_grace_seconds
+  }
 }
 
 output "rules" {

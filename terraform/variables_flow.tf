@@ -130,6 +130,16 @@ variable "function_settings" {
       memory_mb            = optional(number, 512)
       reserved_concurrency = optional(number)
     }), {})
+    support_trigger = optional(object({
+      timeout_seconds      = optional(number, 300)
+      memory_mb            = optional(number, 256)
+      reserved_concurrency = optional(number)
+    }), {})
+    support_cleanup = optional(object({
+      timeout_seconds      = optional(number, 900)
+      memory_mb            = optional(number, 512)
+      reserved_concurrency = optional(number)
+    }), {})
   })
   description = "Time-out, memory and reserved concurrency of each function. More memory is also more CPU, which a TLS handshake wants."
   default     = {}
@@ -379,9 +389,10 @@ variable "reconcile_patience" {
 
   validation {
     condition = var.reconcile_patience.stale_marker_seconds > max(
-      var.function_settings.copy_prefix.timeout_seconds, var.function_settings.reconcile.timeout_seconds
+      var.function_settings.copy_prefix.timeout_seconds, var.function_settings.reconcile.timeout_seconds,
+      var.function_settings.support_trigger.timeout_seconds
     )
-    error_message = "stale_marker_seconds must be more than the time-outs of copy-prefix and of reconcile: a younger marker may belong to an intake that has yet to write its item."
+    error_message = "stale_marker_seconds must be more than the time-outs of copy-prefix, reconcile and support-trigger: a younger marker may belong to an intake that has yet to write its item."
   }
 
   validation {

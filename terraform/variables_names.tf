@@ -35,8 +35,12 @@ variable "function_names" {
     optimization_trigger = optional(string, "tui-glue-optimization-job-trigger-lambda-{env}")
     success_fail_event   = optional(string, "tui-etl-successfailevent-sns-{env}")
     reconcile            = optional(string, "tui-etl-reconcile-{env}")
+    copyglue_support     = optional(string, "tui-copygluetrigger-support-{env}")
+    glue2_support        = optional(string, "tui-glue2trigger-support-{env}")
+    optimization_support = optional(string, "tui-glue-optimization-job-support-trigger-lambda-{env}")
+    support_cleanup      = optional(string, "tui-cleanup-support-{env}")
   })
-  description = "Names of the Lambda functions, by crate."
+  description = "Names of the Lambda functions, by crate; the crate support-trigger is deployed as the three <kind>_support."
   default     = {}
   nullable    = false
 
@@ -120,6 +124,7 @@ variable "names" {
     legacy_workgroup = optional(string, "tui-etl-legacy-{env}")
     legacy_reader    = optional(string, "tui-legacy-reader-{env}")
     secured_reader   = optional(string, "tui-secured-reader-{env}")
+    operator         = optional(string, "tui-etl-operator-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
     gitlab_trigger   = optional(string, "tui-etl-trigger-{env}")

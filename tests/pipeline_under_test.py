@@ -130,7 +130,7 @@ class Watched(Pipeline):
         return [entry for entry in self.journal("notifications") if entry["topic"] == self.outputs["topics"]["alerts"]]
 
     def refusals(self) -> list[dict[str, Any]]:
-        """What IAM refused to the pipeline's own roles (the analysts' are no part of the flow)."""
+        """What IAM refused to the pipeline's own roles (analysts' and operators' are no part of the flow)."""
         journal = self.instance.folder / "iam.jsonl"
         if journal.exists():
             # It grows to a hundred megabytes, and is looked at twice a second.
@@ -142,8 +142,9 @@ class Watched(Pipeline):
         return list(self._refusals)
 
     def _of_the_pipeline(self, denials: Iterable[bytes]) -> list[dict[str, Any]]:
-        readers = {role for name, role in self.outputs["roles"].items() if name.endswith("-reader")}
-        return [entry for entry in map(json.loads, denials) if entry["role"] not in readers]
+        roles = self.outputs["roles"].items()
+        own = {role for name, role in roles if not name.endswith("-reader")}
+        return [entry for entry in map(json.loads, denials) if entry["role"] in own]
 
     def unordered_refusals(self) -> list[dict[str, Any]]:
         """Those that no test had asked for."""

@@ -21,6 +21,7 @@ from local.emulator import (
     iam,
     injection,
     keys,
+    moving,
     polling,
     s3,
     schedules,
@@ -40,6 +41,7 @@ def install(instance: Instance) -> None:
     events.install()
     functions.install(Journal(folder / "invocations.jsonl"))
     polling.install()
+    moving.install()
     schedules.install(instance)
     glue.install(instance)
     athena.install(instance)

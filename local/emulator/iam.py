@@ -24,6 +24,7 @@ _TABLE_ACTIONS = ("Table", "Partition", "ColumnStatistics")
 def install(journal: Journal) -> None:
     _match_any_character_as_aws_does()
     _resolve_conditions_as_aws_does()
+    _name_actions_as_aws_does()
     _name_resources_as_aws_does()
     _know_the_sources_of_events()
     _remember_matched_statements()
@@ -71,6 +72,19 @@ def _resolve_conditions_as_aws_does() -> None:
     iam_evaluator._resolve_condition_key = resolve
 
 
+def _name_actions_as_aws_does() -> None:
+    original = iam_actions.extract_iam_action
+
+    def extract(*call: Any) -> str | None:
+        action = original(*call)
+        # The emulator makes an action of each operation of SQS. On AWS a batch is that of its messages.
+        if action and action.startswith("sqs:"):
+            return action.removesuffix("Batch")
+        return action
+
+    iam_actions.extract_iam_action = extract
+
+
 def _name_resources_as_aws_does() -> None:
     original = iam_actions.extract_resource_arn
 
@@ -80,6 +94,10 @@ def _name_resources_as_aws_does() -> None:
         _more_resources.set(())
         if service == "athena":
             return athena_workgroup(body, region, account)
+        if service == "scheduler" and path.startswith("/schedules/"):
+            # The emulator takes every schedule for one of the default group.
+            name = path.removeprefix("/schedules/")
+            return f"arn:aws:scheduler:{region}:{account}:schedule/{schedule_group(body, params)}/{name}"
         if service != "glue" or path.startswith("/iceberg"):
             found = original(service, method, path, headers, body, params, region, account)
             arns = resources.mend(
@@ -132,6 +150,20 @@ def athena_workgroup(body: bytes, region: str, account: str) -> str:
     # CreateWorkGroup has a Name; so has CreateNamedQuery, which is about the WorkGroup that it also has.
     name = execution.get("WorkGroup") or request.get("WorkGroup") or request.get("Name") or "primary"
     return f"arn:aws:athena:{region}:{account}:workgroup/{name}"
+
+
+def schedule_group(body: bytes, params: dict) -> str:
+    """The group of the schedule that a call is about."""
+    named = params.get("groupName") or _json_object(body).get("GroupName") or "default"
+    return named[0] if isinstance(named, list) else named
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def glue_resources(operation: str, body: bytes, region: str, account: str) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from botocore.exceptions import ClientError
+
 from local import up
 from local.tests.support import APPLICATION_ACCOUNT, Cloud, policy, statement, wait_for
 
@@ -205,3 +208,51 @@ def test_what_is_published_is_written_down(cloud: Cloud) -> None:
     cloud.client("sns").publish(TopicArn=topic, Subject="Glue 2", Message="42 rows")
     (line,) = cloud.journal("notifications", topic=topic)
     assert (line["subject"], line["message"]) == ("Glue 2", "42 rows")
+
+
+MOVE = ["sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:GetQueueAttributes"]
+TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+
+
+def dead_letters(cloud: Cloud, count: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    """A queue, and the dead-letter queue that it feeds, with so many messages."""
+    dead = cloud.queue()
+    redrive = json.dumps({"deadLetterTargetArn": dead[1], "maxReceiveCount": 5})
+    alive = cloud.queue(RedrivePolicy=redrive)
+    send(cloud, dead[0], count)
+    return alive, dead
+
+
+def test_dead_letters_are_moved_and_the_move_is_listed(cloud: Cloud) -> None:
+    alive, dead = dead_letters(cloud, 12)
+    sqs = cloud.client("sqs")
+    sqs.start_message_move_task(SourceArn=dead[1], DestinationArn=alive[1])
+    [task] = sqs.list_message_move_tasks(SourceArn=dead[1])["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 12)
+    assert (left(cloud, dead[0]), left(cloud, alive[0])) == (0, 12)
+
+
+def test_a_queue_that_no_other_feeds_is_not_moved(cloud: Cloud) -> None:
+    _, arn = cloud.queue()
+    with pytest.raises(ClientError, match="must be configured as a DLQ"):
+        cloud.client("sqs").start_message_move_task(SourceArn=arn)
+
+
+def test_a_move_takes_what_may_be_done_on_both_queues(cloud: Cloud) -> None:
+    alive, dead = dead_letters(cloud, 1)
+    start = {"SourceArn": dead[1], "DestinationArn": alive[1]}
+    taking = statement([*MOVE, *TAKE], dead[1])
+    with pytest.raises(ClientError, match="SendMessage"):
+        cloud.as_role(cloud.role(taking), "sqs").start_message_move_task(**start)
+    assert left(cloud, dead[0]) == 1
+    role = cloud.role(taking, statement("sqs:SendMessage", alive[1]))
+    cloud.as_role(role, "sqs").start_message_move_task(**start)
+    allowed = {line["action"] for line in cloud.decisions(role, decision="Allow")}
+    assert allowed >= {"sqs:StartMessageMoveTask", "sqs:SendMessage", *TAKE}
+    assert left(cloud, alive[0]) == 1
+
+
+def test_a_batch_takes_the_action_of_its_messages(cloud: Cloud) -> None:
+    url, arn = cloud.queue()
+    sender = cloud.as_role(cloud.role(statement("sqs:SendMessage", arn)), "sqs")
+    assert not sender.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}]).get("Failed")

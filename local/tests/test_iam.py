@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -167,3 +169,23 @@ def test_a_call_deletes_a_thousand_keys_at_most(cloud: Cloud) -> None:
     client = cloud.client("s3")
     assert refused(client.delete_objects, Bucket=bucket, Delete={"Objects": keys}) == "MalformedXML"
     client.delete_objects(Bucket=bucket, Delete={"Objects": keys[:1000]})
+
+
+def test_a_schedule_is_known_by_its_group_and_its_name(cloud: Cloud) -> None:
+    scheduler, group = cloud.client("scheduler"), cloud.name("group")
+    scheduler.create_schedule_group(Name=group)
+    scheduler.create_schedule(
+        Name="weekly",
+        GroupName=group,
+        ScheduleExpression="rate(7 days)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:sqs:us-east-1:222222222222:none", "RoleArn": cloud.role()},
+    )
+
+    def who_may_look_in(other: str) -> Any:
+        arn = f"arn:aws:scheduler:us-east-1:222222222222:schedule/{other}/weekly"
+        return cloud.as_role(cloud.role(statement("scheduler:GetSchedule", arn)), "scheduler")
+
+    assert who_may_look_in(group).get_schedule(Name="weekly", GroupName=group)["GroupName"] == group
+    elsewhere = who_may_look_in("default")
+    assert refused(elsewhere.get_schedule, Name="weekly", GroupName=group) == "AccessDeniedException"

@@ -174,6 +174,38 @@ override_resource {
 }
 
 override_resource {
+  target          = module.support_trigger["copyglue"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["glue2"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["optimization"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_cleanup.aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+  }
+}
+
+override_resource {
   target          = aws_cloudwatch_event_rule.this["job-state-change"]
   override_during = plan
   values = {
@@ -248,6 +280,10 @@ run "dev" {
       optimization-trigger = "tui-glue-optimization-job-trigger-lambda-dev"
       success-fail-event   = "tui-etl-successfailevent-sns-dev"
       reconcile            = "tui-etl-reconcile-dev"
+      copyglue-support     = "tui-copygluetrigger-support-dev"
+      glue2-support        = "tui-glue2trigger-support-dev"
+      optimization-support = "tui-glue-optimization-job-support-trigger-lambda-dev"
+      support-cleanup      = "tui-cleanup-support-dev"
     }
     error_message = jsonencode(output.functions)
   }
@@ -266,8 +302,8 @@ run "dev" {
     condition = (
       [for bucket in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : bucket.name] ==
       [for name in ["landing", "raw", "legacy", "secured", "conformed", "scripts", "state", "athena"] : output.buckets[name]] &&
-      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : function.name] ==
-      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]] &&
+      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : function.name] ==
+      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]] &&
       [for job in [module.ingest, module.classify, module.conform] : job.name] == [for name in ["ingest", "classify", "conform"] : output.jobs[name]]
     )
     error_message = "Outputs and resources disagree."
@@ -275,8 +311,8 @@ run "dev" {
 
   assert {
     condition = (
-      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : module.role_name] ==
-      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
+      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : module.role_name] ==
+      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
     )
     error_message = "Each function and job has a role of its own, called after it."
   }
@@ -305,9 +341,16 @@ run "dev" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-dev" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-dev" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-dev" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev" &&
+      aws_iam_role.operator.name == "tui-etl-operator-dev"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "dev"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 
@@ -321,6 +364,7 @@ run "test" {
 
     legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/secured-analyst"]
+    operator_principal_arns       = ["arn:aws:iam::444444444444:role/operator"]
   }
 
   assert {
@@ -357,6 +401,10 @@ run "test" {
       optimization-trigger = "tui-glue-optimization-job-trigger-lambda-test"
       success-fail-event   = "tui-etl-successfailevent-sns-test"
       reconcile            = "tui-etl-reconcile-test"
+      copyglue-support     = "tui-copygluetrigger-support-test"
+      glue2-support        = "tui-glue2trigger-support-test"
+      optimization-support = "tui-glue-optimization-job-support-trigger-lambda-test"
+      support-cleanup      = "tui-cleanup-support-test"
     }
     error_message = jsonencode(output.functions)
   }
@@ -375,8 +423,8 @@ run "test" {
     condition = (
       [for bucket in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : bucket.name] ==
       [for name in ["landing", "raw", "legacy", "secured", "conformed", "scripts", "state", "athena"] : output.buckets[name]] &&
-      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : function.name] ==
-      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]] &&
+      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : function.name] ==
+      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]] &&
       [for job in [module.ingest, module.classify, module.conform] : job.name] == [for name in ["ingest", "classify", "conform"] : output.jobs[name]]
     )
     error_message = "Outputs and resources disagree."
@@ -384,8 +432,8 @@ run "test" {
 
   assert {
     condition = (
-      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : module.role_name] ==
-      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
+      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : module.role_name] ==
+      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
     )
     error_message = "Each function and job has a role of its own, called after it."
   }
@@ -414,9 +462,16 @@ run "test" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-test" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-test" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-test" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test" &&
+      aws_iam_role.operator.name == "tui-etl-operator-test"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "test"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 
@@ -430,6 +485,7 @@ run "prod" {
 
     legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/secured-analyst"]
+    operator_principal_arns       = ["arn:aws:iam::666666666666:role/operator"]
   }
 
   assert {
@@ -466,6 +522,10 @@ run "prod" {
       optimization-trigger = "tui-glue-optimization-job-trigger-lambda-prod"
       success-fail-event   = "tui-etl-successfailevent-sns-prod"
       reconcile            = "tui-etl-reconcile-prod"
+      copyglue-support     = "tui-copygluetrigger-support-prod"
+      glue2-support        = "tui-glue2trigger-support-prod"
+      optimization-support = "tui-glue-optimization-job-support-trigger-lambda-prod"
+      support-cleanup      = "tui-cleanup-support-prod"
     }
     error_message = jsonencode(output.functions)
   }
@@ -484,8 +544,8 @@ run "prod" {
     condition = (
       [for bucket in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : bucket.name] ==
       [for name in ["landing", "raw", "legacy", "secured", "conformed", "scripts", "state", "athena"] : output.buckets[name]] &&
-      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : function.name] ==
-      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]] &&
+      [for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : function.name] ==
+      [for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]] &&
       [for job in [module.ingest, module.classify, module.conform] : job.name] == [for name in ["ingest", "classify", "conform"] : output.jobs[name]]
     )
     error_message = "Outputs and resources disagree."
@@ -493,8 +553,8 @@ run "prod" {
 
   assert {
     condition = (
-      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : module.role_name] ==
-      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
+      [for module in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : module.role_name] ==
+      [for name in concat([for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "copyglue-support", "glue2-support", "optimization-support", "support-cleanup"] : output.functions[crate]], [for name in ["ingest", "classify", "conform"] : output.jobs[name]]) : "${name}-role"]
     )
     error_message = "Each function and job has a role of its own, called after it."
   }
@@ -523,9 +583,16 @@ run "prod" {
       aws_sns_topic.notifications.name == "tui-etl-notifications-prod" &&
       aws_sns_topic.alerts.name == "tui-etl-alerts-prod" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-prod" &&
-      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod"
+      aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod" &&
+      aws_iam_role.operator.name == "tui-etl-operator-prod"
     )
-    error_message = "A queue, topic or reader is called otherwise."
+    error_message = "A queue, topic, reader or operator is called otherwise."
+  }
+
+  assert {
+    # What crates/etl takes for granted where nobody tells it otherwise.
+    condition     = merge({ control_prefix = "tui/control/" }, output.operator_settings) == jsondecode(replace(file("../crates/etl/names.json"), "{env}", "prod"))
+    error_message = jsonencode(output.operator_settings)
   }
 }
 

@@ -176,6 +176,38 @@ override_resource {
 }
 
 override_resource {
+  target          = module.support_trigger["copyglue"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["glue2"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["optimization"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_cleanup.aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+  }
+}
+
+override_resource {
   target          = aws_cloudwatch_event_rule.this["job-state-change"]
   override_during = plan
   values = {
@@ -219,7 +251,12 @@ run "buckets" {
       }) == jsonencode({
       IngestReadLandedVersions        = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObjectVersion on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
       IngestTellVanishedFromForbidden = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucketVersions s3:ListBucket on arn:aws:s3:::grp2-landing-dev"
+      OperatorListLanding             = "arn:aws:iam::222222222222:role/tui-etl-operator-dev : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
       ReconcileListLanding            = "arn:aws:iam::222222222222:role/tui-etl-reconcile-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
+      SupportCleanupListLanding       = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
+      SupportCleanupMoveLanded        = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:PutObject s3:GetObjectVersion s3:DeleteObjectVersion on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
+      SupportTriggerLandAgain         = "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role : s3:PutObject s3:GetObject on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
+      SupportTriggerListLanding       = "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role : s3:ListBucketVersions s3:ListBucket on arn:aws:s3:::grp2-landing-dev"
     })
     error_message = "Who may do what on the landing bucket: ${jsonencode({
       for statement in jsondecode(module.landing_bucket.policy).Statement : statement.Sid => join(" ", flatten([
@@ -235,13 +272,16 @@ run "buckets" {
         statement.Condition.ArnEquals["aws:PrincipalArn"], ":", statement.Action, "on", statement.Resource, try(["if", statement.Condition.StringLike["s3:prefix"]], []),
       ])) if statement.Effect == "Allow"
       }) == jsonencode({
-      ClassifyListTemp      = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/temp/*"
-      ClassifyReadTemp      = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
-      CleanPrefixDeleteTemp = "arn:aws:iam::222222222222:role/tui-cleanprefix-lambda-dev-role : s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
-      IngestListRaw         = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/* tui/ tui/legacy/ tui/legacy/quarantine/ tui/legacy/temp/"
-      IngestReadRaw         = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/temp arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine arn:aws:s3:::grp2-raw-dev/tui/legacy arn:aws:s3:::grp2-raw-dev/tui"
-      IngestStageCopies     = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/*"
-      IngestWriteRaw        = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      ClassifyListTemp         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/temp/*"
+      ClassifyReadTemp         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
+      CleanPrefixDeleteTemp    = "arn:aws:iam::222222222222:role/tui-cleanprefix-lambda-dev-role : s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
+      IngestListRaw            = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/* tui/ tui/legacy/ tui/legacy/quarantine/ tui/legacy/temp/"
+      IngestReadRaw            = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/temp arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine arn:aws:s3:::grp2-raw-dev/tui/legacy arn:aws:s3:::grp2-raw-dev/tui"
+      IngestStageCopies        = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/*"
+      IngestWriteRaw           = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      SupportCleanupKeepCopies = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:PutObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/_cleanup/*"
+      SupportCleanupListRaw    = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/*"
+      SupportCleanupRemoveRaw  = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:GetObjectVersion s3:DeleteObjectVersion s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
     })
     error_message = "Who may do what on the raw bucket: ${jsonencode({
       for statement in jsondecode(module.raw_bucket.policy).Statement : statement.Sid => join(" ", flatten([
@@ -257,11 +297,13 @@ run "buckets" {
         statement.Condition.ArnEquals["aws:PrincipalArn"], ":", statement.Action, "on", statement.Resource, try(["if", statement.Condition.StringLike["s3:prefix"]], []),
       ])) if statement.Effect == "Allow"
       }) == jsonencode({
-      ClassifyListLegacy  = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-legacy-dev if tui/legacy/* tui/ tui/legacy/"
-      ClassifyReadLegacy  = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/* arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy arn:aws:s3:::grp2-raw-tui-legacy-dev/tui"
-      ClassifyWriteLegacy = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"
-      ConformListLegacy   = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-legacy-dev if tui/legacy/*"
-      ConformReadLegacy   = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"
+      ClassifyListLegacy         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-legacy-dev if tui/legacy/* tui/ tui/legacy/"
+      ClassifyReadLegacy         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/* arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy arn:aws:s3:::grp2-raw-tui-legacy-dev/tui"
+      ClassifyWriteLegacy        = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"
+      ConformListLegacy          = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-legacy-dev if tui/legacy/*"
+      ConformReadLegacy          = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"
+      SupportCleanupListLegacy   = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-raw-tui-legacy-dev if tui/legacy/*"
+      SupportCleanupRemoveLegacy = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:GetObjectVersion s3:DeleteObjectVersion s3:DeleteObject on arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"
     })
     error_message = "Who may do what on the legacy bucket: ${jsonencode({
       for statement in jsondecode(module.legacy_bucket.policy).Statement : statement.Sid => join(" ", flatten([
@@ -277,11 +319,13 @@ run "buckets" {
         statement.Condition.ArnEquals["aws:PrincipalArn"], ":", statement.Action, "on", statement.Resource, try(["if", statement.Condition.StringLike["s3:prefix"]], []),
       ])) if statement.Effect == "Allow"
       }) == jsonencode({
-      ClassifyListSecured  = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-secured-dev if tui/legacy/* tui/ tui/legacy/"
-      ClassifyReadSecured  = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/* arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy arn:aws:s3:::grp2-raw-tui-secured-dev/tui"
-      ClassifyWriteSecured = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"
-      ConformListSecured   = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-secured-dev if tui/legacy/*"
-      ConformReadSecured   = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"
+      ClassifyListSecured         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-secured-dev if tui/legacy/* tui/ tui/legacy/"
+      ClassifyReadSecured         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/* arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy arn:aws:s3:::grp2-raw-tui-secured-dev/tui"
+      ClassifyWriteSecured        = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"
+      ConformListSecured          = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-tui-secured-dev if tui/legacy/*"
+      ConformReadSecured          = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"
+      SupportCleanupListSecured   = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-raw-tui-secured-dev if tui/legacy/*"
+      SupportCleanupRemoveSecured = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:GetObjectVersion s3:DeleteObjectVersion s3:DeleteObject on arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"
     })
     error_message = "Who may do what on the secured bucket: ${jsonencode({
       for statement in jsondecode(module.secured_bucket.policy).Statement : statement.Sid => join(" ", flatten([
@@ -399,12 +443,12 @@ run "denials" {
 
   assert {
     condition = alltrue([for policy in concat(
-      [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : document.policy],
+      [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : document.policy],
       [for document in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : document.policy],
       values(data.aws_iam_policy_document.reader)[*].json,
       values(data.aws_iam_policy_document.queue)[*].json,
       values(data.aws_iam_policy_document.topic)[*].json,
-      [data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
+      [data.aws_iam_policy_document.operator.json, data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
       [data.aws_iam_policy_document.data_key.json, data.aws_iam_policy_document.application_key.json, data.aws_iam_policy_document.messaging_key.json],
       ) : alltrue([for statement in jsondecode(policy).Statement :
         can(statement.Sid) && !can(statement.NotAction) && !can(statement.NotResource) && !can(statement.NotPrincipal) &&
@@ -416,8 +460,9 @@ run "denials" {
   assert {
     # Inline policies of a role may have 10,240 characters together, a bucket policy 20,480.
     condition = alltrue(concat(
-      [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.ingest, module.classify, module.conform] : length(jsonencode(jsondecode(document.policy))) < 10240],
+      [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : length(jsonencode(jsondecode(document.policy))) < 10240],
       [for document in values(data.aws_iam_policy_document.reader) : length(jsonencode(jsondecode(document.json))) < 10240],
+      [length(jsonencode(jsondecode(data.aws_iam_policy_document.operator.json))) < 10240],
       [for document in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket] : length(jsonencode(jsondecode(document.policy))) < 20480],
     ))
     error_message = "A policy is too long for IAM or S3."
@@ -498,6 +543,7 @@ run "queues_topics_and_keys" {
       [aws_kms_key.application.policy, data.aws_iam_policy_document.application_key.json],
       [aws_kms_key.messaging.policy, data.aws_iam_policy_document.messaging_key.json],
       [aws_iam_role_policy.schedule.policy, data.aws_iam_policy_document.schedule.json],
+      [aws_iam_role_policy.operator.policy, data.aws_iam_policy_document.operator.json],
       [aws_iam_role_policy.reader["legacy_reader"].policy, data.aws_iam_policy_document.reader["legacy_reader"].json],
       [aws_iam_role_policy.reader["secured_reader"].policy, data.aws_iam_policy_document.reader["secured_reader"].json],
       [aws_cloudwatch_log_resource_policy.job_failures.policy_document, data.aws_iam_policy_document.job_failures.json],
@@ -529,6 +575,8 @@ run "queues_topics_and_keys" {
         Condition = {
           ArnEquals = { "aws:PrincipalArn" = [
             "arn:aws:iam::222222222222:role/glue-2-dev-role",
+            "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role",
+            "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role",
             "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role",
             "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role",
             "arn:aws:iam::222222222222:role/tui-legacy-reader-dev",
@@ -546,6 +594,8 @@ run "queues_topics_and_keys" {
         Condition = {
           ArnEquals = { "aws:PrincipalArn" = [
             "arn:aws:iam::222222222222:role/glue-2-dev-role",
+            "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role",
+            "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role",
             "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role",
             "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role",
           ] }
@@ -609,6 +659,10 @@ run "queues_topics_and_keys" {
       { trust = module.optimization_trigger.trust, service = "lambda" },
       { trust = module.success_fail_event.trust, service = "lambda" },
       { trust = module.reconcile.trust, service = "lambda" },
+      { trust = module.support_trigger["copyglue"].trust, service = "lambda" },
+      { trust = module.support_trigger["glue2"].trust, service = "lambda" },
+      { trust = module.support_trigger["optimization"].trust, service = "lambda" },
+      { trust = module.support_cleanup.trust, service = "lambda" },
       { trust = module.ingest.trust, service = "glue" },
       { trust = module.classify.trust, service = "glue" },
       { trust = module.conform.trust, service = "glue" },
@@ -620,8 +674,8 @@ run "queues_topics_and_keys" {
   }
 
   assert {
-    condition     = alltrue([for document in values(data.aws_iam_policy_document.reader_trust) : jsondecode(document.json).Statement[0].Principal.AWS == "arn:aws:iam::222222222222:root"])
-    error_message = "Unless principals are named, IAM of the application account decides who reads."
+    condition     = alltrue([for document in concat(values(data.aws_iam_policy_document.reader_trust), [data.aws_iam_policy_document.operator_trust]) : jsondecode(document.json).Statement[0].Principal.AWS == "arn:aws:iam::222222222222:root"])
+    error_message = "Unless principals are named, IAM of the application account decides who reads and operates."
   }
 
   assert {

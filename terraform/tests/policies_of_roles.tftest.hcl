@@ -176,6 +176,38 @@ override_resource {
 }
 
 override_resource {
+  target          = module.support_trigger["copyglue"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["glue2"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["optimization"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_cleanup.aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+  }
+}
+
+override_resource {
   target          = aws_cloudwatch_event_rule.this["job-state-change"]
   override_during = plan
   values = {
@@ -418,6 +450,237 @@ run "roles" {
       }
     })
     error_message = "Under which conditions reconcile may do it: ${jsonencode({ for statement in jsondecode(module.reconcile.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What support-trigger of copyglue may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                           = "dynamodb:BatchGetItem dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                            = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
+      "arn:aws:kms:us-east-1:111111111111:key/data"                                                 = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                          = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                            = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-copygluetrigger-support-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/requests/*"                                 = "s3:GetObjectVersion s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/copyglue/*"                         = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/copyglue/*"                         = "s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-landing-dev"                                                               = "s3:ListBucket s3:ListBucketVersions"
+      "arn:aws:s3:::grp2-landing-dev/tui/legacy/*"                                                  = "s3:GetObject s3:PutObject"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                                       = "sqs:SendMessage"
+    })
+    error_message = "What support-trigger of copyglue may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions support-trigger of copyglue may do it.
+    condition = jsonencode({ for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
+        }
+      }
+      SendWithMessagingKey = {
+        StringEquals = {
+          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
+        }
+      }
+      UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+    })
+    error_message = "Under which conditions support-trigger of copyglue may do it: ${jsonencode({ for statement in jsondecode(module.support_trigger["copyglue"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What support-trigger of glue2 may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                        = "dynamodb:BatchGetItem dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                       = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                       = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                         = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-glue2trigger-support-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/requests/*"                              = "s3:GetObjectVersion s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/glue2/*"                         = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/glue2/*"                         = "s3:GetObjectVersion"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                                    = "sqs:SendMessage"
+    })
+    error_message = "What support-trigger of glue2 may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions support-trigger of glue2 may do it.
+    condition = jsonencode({ for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
+        }
+      }
+      SendWithMessagingKey = {
+        StringEquals = {
+          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+    })
+    error_message = "Under which conditions support-trigger of glue2 may do it: ${jsonencode({ for statement in jsondecode(module.support_trigger["glue2"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What support-trigger of optimization may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                                                = "dynamodb:BatchGetItem dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"                                       = "glue:GetJobRun glue:GetJobRuns glue:StartJobRun"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                                               = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                                                 = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-glue-optimization-job-support-trigger-lambda-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/requests/*"                                                      = "s3:GetObjectVersion s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/optimization/*"                                          = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/optimization/*"                                          = "s3:GetObjectVersion"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                                                            = "sqs:SendMessage"
+    })
+    error_message = "What support-trigger of optimization may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions support-trigger of optimization may do it.
+    condition = jsonencode({ for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
+        }
+      }
+      SendWithMessagingKey = {
+        StringEquals = {
+          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+    })
+    error_message = "Under which conditions support-trigger of optimization may do it: ${jsonencode({ for statement in jsondecode(module.support_trigger["optimization"].policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What support-cleanup may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                   = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem"
+      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                  = "glue:GetJobRun"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                    = "glue:GetJobRun"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"          = "glue:GetJobRun"
+      "arn:aws:kms:us-east-1:111111111111:key/data"                                         = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                  = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                    = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:logs:us-east-1:222222222222:log-group:/aws/lambda/tui-cleanup-support-dev:*" = "logs:CreateLogStream logs:PutLogEvents"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/requests/*"                         = "s3:GetObjectVersion s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/cleanup/*"                  = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/cleanup/*"                  = "s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-landing-dev"                                                       = "s3:ListBucketVersions"
+      "arn:aws:s3:::grp2-landing-dev/tui/legacy/*"                                          = "s3:DeleteObjectVersion s3:GetObjectVersion s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev"                                                           = "s3:ListBucketVersions"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"                                   = "s3:DeleteObject s3:DeleteObjectVersion s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/_cleanup/*"                          = "s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/*"                                      = "s3:DeleteObject s3:DeleteObjectVersion s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"                                         = "s3:DeleteObject s3:DeleteObjectVersion s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev"                                                = "s3:ListBucketVersions"
+      "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"                                   = "s3:DeleteObject s3:DeleteObjectVersion s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev"                                               = "s3:ListBucketVersions"
+      "arn:aws:s3:::grp2-raw-tui-secured-dev/tui/legacy/*"                                  = "s3:DeleteObject s3:DeleteObjectVersion s3:GetObjectVersion"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                               = "sqs:SendMessage"
+    })
+    error_message = "What support-cleanup may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions support-cleanup may do it.
+    condition = jsonencode({ for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]
+        }
+      }
+      SendWithMessagingKey = {
+        StringEquals = {
+          "kms:ViaService" = "sqs.us-east-1.amazonaws.com"
+        }
+      }
+      SupportCleanupListLanding = {
+        StringLike = {
+          "s3:prefix" = "tui/legacy/*"
+        }
+      }
+      SupportCleanupListLegacy = {
+        StringLike = {
+          "s3:prefix" = "tui/legacy/*"
+        }
+      }
+      SupportCleanupListRaw = {
+        StringLike = {
+          "s3:prefix" = ["tui/legacy/quarantine/*", "tui/legacy/staging/*", "tui/legacy/temp/*"]
+        }
+      }
+      SupportCleanupListSecured = {
+        StringLike = {
+          "s3:prefix" = "tui/legacy/*"
+        }
+      }
+      UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      WriteWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+    })
+    error_message = "Under which conditions support-cleanup may do it: ${jsonencode({ for statement in jsondecode(module.support_cleanup.policy).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
   }
 
   assert {
@@ -703,6 +966,49 @@ run "roles" {
       }
     })
     error_message = "Under which conditions the schedule may do it: ${jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.schedule.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What the operator may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Resource])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Action if contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev"                  = "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query"
+      "arn:aws:glue:us-east-1:222222222222:job/glue-2-dev"                                 = "glue:GetJobRuns"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-copyprefix-glue1-dev"                   = "glue:GetJobRuns"
+      "arn:aws:glue:us-east-1:222222222222:job/tui-etl-glue3-raw-to-confirmed-dev"         = "glue:GetJobRuns"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                                 = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/messaging"                                   = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui"                                                = "s3:ListBucket"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/*"                         = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/*"                         = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/*"                                      = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/*"                                    = "s3:GetObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/*"                                      = "s3:GetObject"
+      "arn:aws:s3:::grp2-landing-dev"                                                      = "s3:ListBucketVersions"
+      "arn:aws:scheduler:us-east-1:222222222222:schedule/tui-etl-dev/tui-glue2-friday-dev" = "scheduler:GetSchedule"
+      "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev"                              = "sqs:ChangeMessageVisibility sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ReceiveMessage"
+      "arn:aws:sqs:us-east-1:222222222222:tui-landing-dev"                                 = "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"
+      "arn:aws:sqs:us-east-1:222222222222:tui-landing-dlq-dev"                             = "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListMessageMoveTasks sqs:ReceiveMessage sqs:StartMessageMoveTask"
+    })
+    error_message = "What the operator may do: ${jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Resource])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Action if contains(flatten([statement.Resource]), arn)
+      ])))
+    })}"
+  }
+
+  assert {
+    # Under which conditions the operator may do it.
+    condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) }) == jsonencode({
+      OperatorListLanding     = { StringLike = { "s3:prefix" = "tui/legacy/*" } }
+      ReadWithApplicationKey  = { StringEquals = { "kms:ViaService" = ["dynamodb.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"] } }
+      SendWithMessagingKey    = { StringEquals = { "kms:ViaService" = "sqs.us-east-1.amazonaws.com" } }
+      WriteWithApplicationKey = { StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" } }
+    })
+    error_message = "Under which conditions the operator may do it: ${jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.operator.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) })}"
   }
 
   assert {

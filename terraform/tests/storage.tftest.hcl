@@ -174,6 +174,38 @@ override_resource {
 }
 
 override_resource {
+  target          = module.support_trigger["copyglue"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["glue2"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["optimization"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_cleanup.aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+  }
+}
+
+override_resource {
   target          = aws_cloudwatch_event_rule.this["job-state-change"]
   override_during = plan
   values = {

@@ -152,6 +152,8 @@ run "first_round" {
     legacy_reader_principal_arns  = ["analyst"]
     secured_reader_principal_arns = ["*"]
     reader_session_hours          = 13
+    operator_principal_arns       = ["operator"]
+    operator_session_hours        = 0
     athena_scan_limit_mb          = 9
   }
 
@@ -213,6 +215,8 @@ run "first_round" {
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.reader_session_hours,
+    var.operator_principal_arns,
+    var.operator_session_hours,
     var.athena_scan_limit_mb,
   ]
 }
@@ -296,6 +300,7 @@ run "a_marker_that_is_stale_while_its_intake_lives" {
   command = plan
 
   variables {
+    function_settings  = { support_trigger = { timeout_seconds = 100 } }
     reconcile_patience = { stale_marker_seconds = 240 }
   }
 
@@ -306,7 +311,17 @@ run "a_marker_that_is_stale_while_copy_prefix_lives" {
   command = plan
 
   variables {
-    function_settings  = { copy_prefix = { timeout_seconds = 300 } }
+    function_settings  = { copy_prefix = { timeout_seconds = 300 }, support_trigger = { timeout_seconds = 100 } }
+    reconcile_patience = { stale_marker_seconds = 300 }
+  }
+
+  expect_failures = [var.reconcile_patience]
+}
+
+run "a_marker_that_is_stale_while_support_trigger_lives" {
+  command = plan
+
+  variables {
     reconcile_patience = { stale_marker_seconds = 300 }
   }
 
@@ -380,7 +395,7 @@ run "sixth_round" {
   ]
 }
 
-run "outside_dev_readers_are_named" {
+run "outside_dev_readers_and_operators_are_named" {
   command = plan
 
   variables {
@@ -390,16 +405,18 @@ run "outside_dev_readers_are_named" {
   expect_failures = [
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
+    var.operator_principal_arns,
   ]
 }
 
-run "outside_dev_no_account_as_a_whole_reads" {
+run "outside_dev_no_account_as_a_whole_reads_or_operates" {
   command = plan
 
   variables {
     environment                   = "prod"
     legacy_reader_principal_arns  = ["arn:aws:iam::222222222222:role/analyst", "arn:aws:iam::222222222222:root"]
     secured_reader_principal_arns = ["arn:aws:iam::222222222222:root"]
+    operator_principal_arns       = ["arn:aws:iam::222222222222:root"]
 
     # secured tables around the legacy ones
     conformed_legacy_prefix  = "tables/legacy/"
@@ -412,6 +429,7 @@ run "outside_dev_no_account_as_a_whole_reads" {
   expect_failures = [
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
+    var.operator_principal_arns,
     var.conformed_secured_prefix,
     var.servicenow_incident,
   ]

@@ -175,6 +175,38 @@ override_resource {
 }
 
 override_resource {
+  target          = module.support_trigger["copyglue"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["glue2"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_trigger["optimization"].aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+  }
+}
+
+override_resource {
+  target          = module.support_cleanup.aws_lambda_function.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+  }
+}
+
+override_resource {
   target          = aws_cloudwatch_event_rule.this["job-state-change"]
   override_during = plan
   values = {
@@ -275,7 +307,7 @@ run "functions" {
   command = plan
 
   assert {
-    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
+    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : (
       function.configuration.runtime == "provided.al2023" &&
       function.configuration.handler == "bootstrap" &&
       function.configuration.architectures == tolist(["x86_64"])
@@ -290,22 +322,24 @@ run "functions" {
       optimization-trigger = module.optimization_trigger.configuration.source_code_hash
       success-fail-event   = module.success_fail_event.configuration.source_code_hash
       reconcile            = module.reconcile.configuration.source_code_hash
+      support-cleanup      = module.support_cleanup.configuration.source_code_hash
+      support-trigger      = one(distinct([for function in values(module.support_trigger) : function.configuration.source_code_hash]))
       } == {
-      for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile"] :
+      for crate in ["copy-prefix", "clean-prefix", "optimization-trigger", "success-fail-event", "reconcile", "support-cleanup", "support-trigger"] :
       crate => filebase64sha256("tests/packages/${crate}.zip")
     }
     error_message = "Each function must be its own crate's package, and be deployed again when that changes."
   }
 
   assert {
-    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
+    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : (
       function.configuration.log_group == "/aws/lambda/${function.name}" && function.configuration.log_retention == 30
     )])
     error_message = "Every function has its log group, with a retention."
   }
 
   assert {
-    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
+    condition = alltrue([for function in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : (
       function.configuration.alarm_dimensions == tomap({ FunctionName = function.name }) &&
       function.configuration.alarm_actions == toset(["arn:aws:sns:us-east-1:222222222222:tui-etl-alerts-dev"]) &&
       function.configuration.ok_actions == function.configuration.alarm_actions
@@ -314,7 +348,7 @@ run "functions" {
   }
 
   assert {
-    condition = alltrue([for function in [module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile] : (
+    condition = alltrue([for function in [module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup] : (
       function.configuration.on_failure == "arn:aws:sqs:us-east-1:222222222222:tui-events-dlq-dev" && function.configuration.max_attempts == 2
     )])
     error_message = "Every function that events call tries again and then keeps the event in the events dead-letter queue."
@@ -408,6 +442,52 @@ run "functions" {
   }
 }
 
+run "trigger_files" {
+  command = plan
+
+  assert {
+    condition = { for function in aws_s3_bucket_notification.state.lambda_function : "${function.filter_prefix}*${function.filter_suffix}" => "${join(" ", function.events)} -> ${function.lambda_function_arn}" } == {
+      "intermediary/scripts/copyglue/*.json"     = "s3:ObjectCreated:* -> arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+      "intermediary/scripts/glue2/*.json"        = "s3:ObjectCreated:* -> arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+      "intermediary/scripts/optimization/*.json" = "s3:ObjectCreated:* -> arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
+      "intermediary/scripts/cleanup/*.json"      = "s3:ObjectCreated:* -> arn:aws:lambda:us-east-1:222222222222:function:tui-cleanup-support-dev"
+    }
+    error_message = jsonencode(aws_s3_bucket_notification.state.lambda_function)
+  }
+
+  assert {
+    condition = alltrue([for kind, permission in aws_lambda_permission.trigger_file : (
+      permission.principal == "s3.amazonaws.com" && permission.action == "lambda:InvokeFunction" &&
+      permission.source_arn == "arn:aws:s3:::ft-ingest-dev-use1-tui" && permission.source_account == "222222222222"
+    )])
+    error_message = "Only the state bucket of the application account may call."
+  }
+
+  assert {
+    condition = { for kind, permission in aws_lambda_permission.trigger_file : kind => permission.function_name } == {
+      copyglue     = "tui-copygluetrigger-support-dev"
+      glue2        = "tui-glue2trigger-support-dev"
+      optimization = "tui-glue-optimization-job-support-trigger-lambda-dev"
+      cleanup      = "tui-cleanup-support-dev"
+    }
+    error_message = "S3 may call each of the four support functions."
+  }
+
+  assert {
+    condition = { for kind, function in module.support_trigger : kind => "${function.configuration.environment.KIND} ${function.configuration.environment.JOB}" } == {
+      copyglue     = "copyglue tui-copyprefix-glue1-dev"
+      glue2        = "glue2 glue-2-dev"
+      optimization = "optimization tui-etl-glue3-raw-to-confirmed-dev"
+    }
+    error_message = jsonencode({ for kind, function in module.support_trigger : kind => function.configuration.environment })
+  }
+
+  assert {
+    condition     = module.support_cleanup.configuration.environment.QUARANTINE_PREFIX == "tui/legacy/quarantine/" && module.support_cleanup.configuration.timeout_seconds == 900
+    error_message = jsonencode(module.support_cleanup.configuration.environment)
+  }
+}
+
 run "rules_schedule_and_alerts" {
   command = plan
 
@@ -457,6 +537,9 @@ run "rules_schedule_and_alerts" {
       optimization-trigger   = "tui-etl-dev-classify-succeeded -> arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-trigger-lambda-dev"
       reconcile-state-change = "tui-etl-dev-glue-state-change -> arn:aws:lambda:us-east-1:222222222222:function:tui-etl-reconcile-dev"
       reconcile-interval     = "tui-etl-dev-reconcile-interval -> arn:aws:lambda:us-east-1:222222222222:function:tui-etl-reconcile-dev"
+      support-copyglue       = "tui-etl-dev-job-state-change -> arn:aws:lambda:us-east-1:222222222222:function:tui-copygluetrigger-support-dev"
+      support-glue2          = "tui-etl-dev-job-state-change -> arn:aws:lambda:us-east-1:222222222222:function:tui-glue2trigger-support-dev"
+      support-optimization   = "tui-etl-dev-job-state-change -> arn:aws:lambda:us-east-1:222222222222:function:tui-glue-optimization-job-support-trigger-lambda-dev"
     }
     error_message = jsonencode({ for target in values(aws_cloudwatch_event_target.this) : target.target_id => "${target.rule} -> ${target.arn}" })
   }
@@ -470,6 +553,9 @@ run "rules_schedule_and_alerts" {
       optimization-trigger   = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-classify-succeeded may lambda:InvokeFunction tui-glue-optimization-job-trigger-lambda-dev"
       reconcile-state-change = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-glue-state-change may lambda:InvokeFunction tui-etl-reconcile-dev"
       reconcile-interval     = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-reconcile-interval may lambda:InvokeFunction tui-etl-reconcile-dev"
+      support-copyglue       = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-job-state-change may lambda:InvokeFunction tui-copygluetrigger-support-dev"
+      support-glue2          = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-job-state-change may lambda:InvokeFunction tui-glue2trigger-support-dev"
+      support-optimization   = "arn:aws:events:us-east-1:222222222222:rule/tui-etl-dev-job-state-change may lambda:InvokeFunction tui-glue-optimization-job-support-trigger-lambda-dev"
     }
     error_message = "Each rule, and no other, may call its function."
   }
@@ -909,6 +995,18 @@ run "environment_of_each_function" {
   assert {
     condition     = sort(setsubtract(keys(module.reconcile.configuration.environment), ["RUST_LOG"])) == sort(compact(split("\n", file("../crates/reconcile/environment.txt"))))
     error_message = "reconcile is given ${jsonencode(keys(module.reconcile.configuration.environment))}."
+  }
+
+  assert {
+    condition = alltrue([for function in values(module.support_trigger) :
+      sort(setsubtract(keys(function.configuration.environment), ["RUST_LOG"])) == sort(compact(split("\n", file("../crates/support-trigger/environment.txt"))))
+    ])
+    error_message = "support-trigger is given ${jsonencode({ for kind, function in module.support_trigger : kind => keys(function.configuration.environment) })}."
+  }
+
+  assert {
+    condition     = sort(setsubtract(keys(module.support_cleanup.configuration.environment), ["RUST_LOG"])) == sort(compact(split("\n", file("../crates/support-cleanup/environment.txt"))))
+    error_message = "support-cleanup is given ${jsonencode(keys(module.support_cleanup.configuration.environment))}."
   }
 }
 

@@ -167,6 +167,7 @@ fn add_run(world: &World, run: Index, snapshot: &mut Snapshot) {
         started_at: Some(*BEGINNING),
         ended_at: at.glue.has_ended().then_some(*BEGINNING),
         message: String::new(),
+        started_by: None,
     };
     snapshot.runs.push((stage, told_of));
 }

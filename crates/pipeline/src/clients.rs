@@ -12,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 /// Amazon Root CA 1 to 4 and Starfield Services Root CA - G2, from <https://www.amazontrust.com/repository/>.
 /// The first to end is valid until 2037.
@@ -32,24 +33,29 @@ pub async fn sdk_config() -> SdkConfig {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// What all clients speak HTTP with: Amazon's roots, and whatever `AWS_CA_BUNDLE` adds.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
     let tls = TlsContext::builder()
         .with_trust_store(trust_store(ca_bundle()))
         .build();
     let builder =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let http = match tls {
+    match tls {
         Ok(context) => builder.tls_context(context).build_https(),
         // Not reached with the store above; the platform's own roots are a safe default all the same.
         Err(error) => {
             tracing::warn!(%error, "Amazon's roots can't be used, the system's are");
             builder.build_https()
         }
-    };
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .load()
-        .await
+    }
 }
 
 fn trust_store(bundle: Option<Vec<u8>>) -> TrustStore {

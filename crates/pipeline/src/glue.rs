@@ -21,6 +21,8 @@ pub enum StartOutcome {
     Refused(String),
 }
 
+/// The argument that says on whose behalf a run was started.
+const STARTED_BY: &str = "--started_by";
 /// The most that Glue lists at a time.
 const RUNS_A_PAGE: i32 = 200;
 
@@ -52,7 +54,7 @@ pub async fn start_job_run(
     let answer = client
         .start_job_run()
         .job_name(job)
-        .arguments("--started_by", started_by)
+        .arguments(STARTED_BY, started_by)
         .customize()
         .config_override(once)
         .send()
@@ -96,6 +98,8 @@ pub struct GlueRun {
     pub ended_at: Option<Timestamp>,
     /// Why it failed; empty if it did not or Glue doesn't say.
     pub message: String,
+    /// Who or what asked for it; none if it doesn't say.
+    pub started_by: Option<String>,
 }
 
 impl GlueRun {
@@ -124,6 +128,9 @@ impl GlueRun {
             state,
             started_at,
             message: run.error_message.clone().unwrap_or_default(),
+            started_by: run
+                .arguments()
+                .and_then(|arguments| arguments.get(STARTED_BY).cloned()),
         })
     }
 }
@@ -159,6 +166,29 @@ pub async fn recent_runs(
             runs.push(run);
         }
     }
+    Ok(runs)
+}
+
+/// The last `most` runs of `job`, the newest first.
+///
+/// # Errors
+/// Glue can't be asked.
+pub async fn last_runs(client: &Client, job: &str, most: usize) -> anyhow::Result<Vec<GlueRun>> {
+    let mut runs = Vec::new();
+    let page = i32::try_from(most).map_or(RUNS_A_PAGE, |most| most.clamp(1, RUNS_A_PAGE));
+    let mut pages = client
+        .get_job_runs()
+        .job_name(job)
+        .into_paginator()
+        .page_size(page)
+        .send();
+    while runs.len() < most
+        && let Some(page) = pages.next().await
+    {
+        let page = page.with_context(|| format!("the runs of {job} can't be listed"))?;
+        runs.extend(page.job_runs().iter().filter_map(GlueRun::of));
+    }
+    runs.truncate(most);
     Ok(runs)
 }
 

@@ -17,9 +17,11 @@ mod files;
 mod fuzz;
 mod items;
 mod markers;
+mod requests;
 mod runs;
 
 pub use items::{Cursor, FileItem, LedgerItem, Marker, MarkerPlace, RunItem, TakenIn};
+pub use requests::{RequestItem, Step, request_pk, requests_pk};
 pub use runs::Matter;
 
 /// DynamoDB's attributes of one item.

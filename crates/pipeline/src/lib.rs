@@ -7,6 +7,7 @@
 //! - [`json`]: objects as structs, and nothing else as one.
 //! - [`manifest`]: what a run took and wrote, as the run itself says.
 //! - [`state_change`]: the event that says what became of a run.
+//! - [`triggers`]: what engineers ask of the support functions, and the answers.
 //! - [`clients`], [`config`], [`telemetry`]: what each `main` wires together.
 //!
 //! Nothing in here reads the environment by itself, except the AWS SDK (its own variables) and
@@ -24,3 +25,4 @@ pub mod manifest;
 pub mod protocol;
 pub mod state_change;
 pub mod telemetry;
+pub mod triggers;

@@ -243,7 +243,7 @@ fn shard_of_hash(hash: &str) -> char {
     hash.chars().next().unwrap_or('0')
 }
 
-fn sha256_hex(text: &str) -> String {
+pub(crate) fn sha256_hex(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     Sha256::digest(text.as_bytes())
         .iter()

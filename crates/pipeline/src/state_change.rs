@@ -166,7 +166,7 @@ impl StateChange {
     }
 }
 
-fn is_run_id(text: &str) -> bool {
+pub(crate) fn is_run_id(text: &str) -> bool {
     (1..=LONGEST_RUN_ID).contains(&text.len())
         && text
             .bytes()

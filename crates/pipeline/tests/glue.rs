@@ -15,7 +15,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
-use pipeline::glue::{StartOutcome, recent_runs, run_of, start_job_run};
+use pipeline::glue::{StartOutcome, last_runs, recent_runs, run_of, start_job_run};
 use pipeline::protocol::Phase;
 
 fn client(rule: &Rule) -> Client {
@@ -165,4 +165,35 @@ async fn a_run_that_glue_does_not_know_is_none_and_no_error() {
         Response::new(400.try_into().unwrap(), SdkBody::from(body))
     });
     assert!(run_of(&client(&rule), "glue1", "jr_1").await.is_err());
+}
+
+#[tokio::test]
+async fn no_more_runs_are_listed_than_were_asked_for() {
+    let run = |id: &str| {
+        JobRun::builder()
+            .job_name("glue1")
+            .id(id)
+            .job_run_state(JobRunState::Succeeded)
+            .build()
+    };
+    let pages = mock!(Client::get_job_runs)
+        .match_requests(|request| request.max_results() == Some(3))
+        .sequence()
+        .output(move || {
+            GetJobRunsOutput::builder()
+                .set_job_runs(Some(vec![run("jr_5"), run("jr_4")]))
+                .next_token("more")
+                .build()
+        })
+        .output(move || {
+            GetJobRunsOutput::builder()
+                .set_job_runs(Some(vec![run("jr_3"), run("jr_2")]))
+                .next_token("more")
+                .build()
+        })
+        .build();
+    let runs = last_runs(&client(&pages), "glue1", 3).await.unwrap();
+    let ids: Vec<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+    assert_eq!(ids, ["jr_5", "jr_4", "jr_3"]);
+    assert_eq!(pages.num_calls(), 2);
 }

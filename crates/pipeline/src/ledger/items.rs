@@ -320,7 +320,7 @@ pub(super) fn string(item: &Attributes, name: &str) -> Option<String> {
     }
 }
 
-fn required(item: &Attributes, name: &str) -> anyhow::Result<String> {
+pub(super) fn required(item: &Attributes, name: &str) -> anyhow::Result<String> {
     string(item, name).with_context(|| format!("{name} is missing"))
 }
 

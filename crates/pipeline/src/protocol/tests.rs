@@ -531,6 +531,27 @@ fn fridays(timezone: &str) -> WeeklySchedule {
 }
 
 #[test]
+fn the_next_due_moment_is_the_first_one_that_is_still_to_come() {
+    let next = |at: &str| {
+        fridays("Europe/Berlin")
+            .next_due(at.parse().unwrap())
+            .unwrap()
+            .to_string()
+    };
+    for (at, due) in [
+        ("2025-11-19T09:00:00Z", "2025-11-21T11:00:00Z"),
+        ("2025-11-21T10:59:59Z", "2025-11-21T11:00:00Z"),
+        ("2025-11-21T11:00:00Z", "2025-11-28T11:00:00Z"),
+        ("2025-11-21T18:00:00Z", "2025-11-28T11:00:00Z"),
+        ("2025-11-22T00:00:00Z", "2025-11-28T11:00:00Z"),
+        // Summer time begins in between.
+        ("2026-03-28T12:00:00Z", "2026-04-03T10:00:00Z"),
+    ] {
+        assert_eq!(next(at), due, "{at}");
+    }
+}
+
+#[test]
 fn the_last_due_moment_is_at_least_half_an_hour_ago() {
     let due = |at: &str| {
         fridays("UTC")

@@ -206,6 +206,18 @@ impl WeeklySchedule {
         Some(due)
     }
 
+    /// The first scheduled moment after `now`. None at the ends of the calendar.
+    #[must_use]
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned_datetime(self.timezone.clone()).date();
+        let days_on = today.weekday().until(self.weekday).rem_euclid(7);
+        let date = today.checked_add(Span::new().days(days_on)).ok()?;
+        match self.moment_on(date) {
+            Some(due) if due > now => Some(due),
+            _ => self.moment_on(date.checked_add(Span::new().days(7)).ok()?),
+        }
+    }
+
     fn moment_on(&self, date: jiff::civil::Date) -> Option<Timestamp> {
         let zoned = date
             .to_datetime(self.time)

@@ -97,6 +97,7 @@ fn glue_run(run_id: &str, state: &str, ended_minutes_ago: i64) -> GlueRun {
         run_id: run_id.to_owned(),
         started_at: Some(ago(ended_minutes_ago + 10)),
         ended_at: state.has_ended().then(|| ago(ended_minutes_ago)),
+        started_by: None,
         message: if state == GlueState::Succeeded {
             ""
         } else {
