@@ -169,7 +169,7 @@ class TestFailedRuns:
         landed = pipeline.drop(tmp_path, files | {f"sixth week/{n}.jsonl": lines({"id": n}) for n in (1, 2)})
         self.dead[1] = newly_failed(pipeline, 1, known, 2)[0]
         assert keys_of(pipeline, "raw", self.dead[1]), "it had no output yet"
-        answer = done(pipeline, "copyglue", "after-failure")
+        answer = done(pipeline, "copyglue", "after-failure-1")
         assert answer["state"] == "SUCCEEDED", answer
         assert answer["open"]["count"] == len(landed)
         assert answer["ended"]["taken_by"] == {answer["start"]["run_id"]: len(landed)}
@@ -185,14 +185,14 @@ class TestFailedRuns:
         self.dead[2] = newly_failed(pipeline, 2, known, 1)[0]
         known = failed(pipeline, 3)
         pipeline.order(3, "fail", times=2)
-        answer = done(pipeline, "glue2", "after-failure")
+        answer = done(pipeline, "glue2", "after-failure-2")
         assert answer["state"] == "SUCCEEDED", answer
         assert answer["open"]["count"] > 0
         assert answer["ended"]["taken_by"] == {answer["start"]["run_id"]: answer["open"]["count"]}
         newly_failed(pipeline, 3, known, 2)
 
     def test_glue_3(self, pipeline: Watched) -> None:
-        answer = done(pipeline, "optimization", "after-failure")
+        answer = done(pipeline, "optimization", "after-failure-3")
         assert answer["state"] == "SUCCEEDED", answer
         assert answer["ended"]["taken_by"] == {answer["start"]["run_id"]: 1}
         pipeline.settle(rest.not_at_rest, "rest")

@@ -377,3 +377,25 @@ async fn an_event_that_is_none_of_s3s_is_a_failure() {
         .unwrap_err();
     assert!(error.to_string().contains("no S3 event"));
 }
+
+#[tokio::test]
+async fn what_s3_denies_is_left_and_told_and_the_rest_can_still_be_undone() {
+    let world = World::default();
+    run(&world, Some("VOID"), "FAILED");
+    world.state().denied_key = Some(TEMP.to_owned());
+    let answer = done(
+        &world,
+        "r",
+        of_run(json!({"dry_run": false, "mode": "delete"})),
+    )
+    .await;
+    assert_eq!(
+        (&answer["state"], &answer["cleanup"]["objects"]),
+        (&json!("FAILED"), &json!(1))
+    );
+    assert!(answer["why"].as_str().unwrap().contains("denied 1 objects"));
+    assert_eq!(outputs(&world).len(), 2);
+    let undone = done(&world, "u", json!({"undo": "r", "dry_run": false})).await;
+    assert_eq!(undone["cleanup"]["objects"], 1);
+    assert_eq!(outputs(&world).len(), 3);
+}

@@ -310,3 +310,21 @@ async fn a_file_is_landed_again_once_however_often_it_is_tried() {
     assert_eq!(answer["found"]["relanded"][0]["version_id"], json!(new));
     assert_eq!(answer["found"]["missing"], json!(["tui/legacy/a/no"]));
 }
+
+#[tokio::test]
+async fn an_id_of_another_kinds_request_is_refused_and_leaves_no_hint() {
+    let world = World::default();
+    let first = world.trigger("copyglue", "a", json!({"request_id": "r"}));
+    call(&world, "copyglue", "i1", &first).await.unwrap();
+    let second = world.trigger("glue2", "b", json!({"request_id": "r"}));
+    call(&world, "glue2", "i2", &second).await.unwrap();
+    assert_eq!(world.answer("glue2", "b").unwrap()["state"], "REFUSED");
+    let hints: Vec<String> = world
+        .state()
+        .items
+        .keys()
+        .map(|(pk, _)| pk.clone())
+        .filter(|pk| pk.starts_with("REQUESTS#"))
+        .collect();
+    assert_eq!(hints, ["REQUESTS#copyglue"]);
+}

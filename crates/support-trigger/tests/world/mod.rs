@@ -21,7 +21,7 @@ use aws_sdk_glue::types::error::ConcurrentRunsExceededException;
 use aws_sdk_glue::types::{JobRun, JobRunState};
 use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
-use aws_sdk_s3::operation::delete_object::DeleteObjectOutput;
+use aws_sdk_s3::operation::delete_object::{DeleteObjectError, DeleteObjectOutput};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
@@ -72,6 +72,8 @@ pub struct State {
     pub loses_answer: bool,
     /// Puts of objects below this prefix fail.
     pub broken_prefix: Option<String>,
+    /// Deletes of this key are denied.
+    pub denied_key: Option<String>,
     count: usize,
 }
 
@@ -462,6 +464,14 @@ impl World {
                 CopyObjectOutput::builder().version_id(id).build()
             },
         ));
+        let denying = self.0.clone();
+        let delete_denied = mock!(Client::delete_object)
+            .match_requests(move |input| {
+                denying.lock().unwrap().denied_key.as_deref() == input.key()
+            })
+            .then_error(|| {
+                DeleteObjectError::generic(ErrorMetadata::builder().code("AccessDenied").build())
+            });
         let delete = mock!(Client::delete_object).then_compute_output(self.with(
             |state, input: &aws_sdk_s3::operation::delete_object::DeleteObjectInput| {
                 let (bucket, key) = (input.bucket().unwrap(), input.key().unwrap());
@@ -491,6 +501,7 @@ impl World {
             &head_absent,
             &head,
             &copy,
+            &delete_denied,
             &delete,
             &list,
         ];
