@@ -155,6 +155,18 @@ def test_one_request_under_two_names_is_one_request_with_one_answer(pipeline: Wa
     assert started_by(pipeline, 1, asked) == [first["start"]["run_id"]]
 
 
+def test_a_function_that_dies_between_its_start_and_its_answer_goes_on_with_that_start(pipeline: Watched) -> None:
+    pipeline.settle(conditions.not_quiet, "quiet")
+    role = pipeline.outputs["roles"]["optimization-support"]
+    for number, action in enumerate(("glue:StartJobRun", "dynamodb:UpdateItem", "s3:PutObject"), 1):
+        name = f"killed-{number}"
+        rule = Edge(pipeline.instance).inject("kill-after", role=role, action=action)
+        answer = done(pipeline, "optimization", name)
+        assert Edge(pipeline.instance).status()[rule]["injected"] == 1
+        assert answer["state"] == "NOTHING_TO_DO", answer
+        assert started_by(pipeline, 3, f"support/{name}") == [answer["start"]["run_id"]]
+
+
 class TestFailedRuns:
     """In the order of the flow; each test goes on where the one before stopped."""
 
