@@ -2,9 +2,6 @@
 # itself, and the roles that plan and deploy, are terraform/bootstrap's.
 
 locals {
-  trigger_prefix = "intermediary/scripts/"
-  result_prefix  = "intermediary/results/"
-
   gitlab_issuer   = trimprefix(var.gitlab.url, "https://")
   gitlab_projects = var.gitlab.project == null ? [] : [var.gitlab.project]
 }
@@ -54,13 +51,13 @@ data "aws_iam_policy_document" "gitlab_trigger" {
   statement {
     sid       = "DropTriggerFiles"
     actions   = ["s3:PutObject"]
-    resources = ["${local.bucket_arns.state}/${local.trigger_prefix}*"]
+    resources = ["${local.bucket_arns.state}/${local.support_scripts_prefix}*"]
   }
 
   statement {
     sid       = "ReadResults"
     actions   = ["s3:GetObject"]
-    resources = ["${local.bucket_arns.state}/${local.result_prefix}*"]
+    resources = ["${local.bucket_arns.state}/${local.support_results_prefix}*"]
   }
 
   # Without it S3 answers AccessDenied, not NotFound, for a result that isn't there yet.
@@ -72,7 +69,7 @@ data "aws_iam_policy_document" "gitlab_trigger" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["${local.result_prefix}*"]
+      values   = ["${local.support_results_prefix}*"]
     }
   }
 }

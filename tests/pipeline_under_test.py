@@ -105,9 +105,10 @@ class Watched(Pipeline):
     def conformed(self) -> Snapshot:
         return self.settle(conditions.not_conformed, "conformed tables")
 
-    def order(self, stage: int, behaviour: str) -> None:
-        """Makes the next run of a job go wrong; see local/README.md."""
-        self._post(f"{self.instance.endpoint}/_local/glue/next", {"job": self.job(stage), "behaviour": behaviour})
+    def order(self, stage: int, behaviour: str, times: int = 1) -> None:
+        """Makes the next runs of a job go wrong; see local/README.md."""
+        order = {"job": self.job(stage), "behaviour": behaviour, "times": times}
+        self._post(f"{self.instance.endpoint}/_local/glue/next", order)
 
     def service_desk(self, mode: str, **settings: Any) -> None:
         """Switches the incident receiver: ok, down, slow (`seconds`), 401, 429 or html; or its `password`."""

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import time
+import uuid
 from typing import Any
 
 from ministack.core.lambda_runtime import _account_region_from_function_config
@@ -18,6 +19,7 @@ from local.emulator.journal import Journal, now
 logger = logging.getLogger("local.functions")
 
 _SERVICE = "lambda.amazonaws.com"
+_event = threading.local()  # the request id of the event that this thread delivers
 
 
 def install(invocations: Journal) -> None:
@@ -30,6 +32,8 @@ def _log_invocations(invocations: Journal) -> None:
     original = lambda_svc._execute_function_dispatch
 
     def dispatch(func: dict, config: dict, event: dict, request_id: str, started: float) -> dict:
+        # The emulator gives each attempt at an event an id of its own; with AWS they share one.
+        request_id = getattr(_event, "request_id", request_id)
         result = original(func, config, event, request_id, started)
         failed = bool(result.get("error"))
         invocations.write(
@@ -87,6 +91,7 @@ def _deliver(func: dict, event: Any) -> None:
     retries = 2 if retries is None else int(retries)
     oldest = time.monotonic() + int(settings.get("MaximumEventAgeInSeconds") or 21600)
     account, region = _account_region_from_function_config(config)
+    _event.request_id = str(uuid.uuid4())
     attempts, pause, result = 0, lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS, {}
     with request_scope(account, region):
         while time.monotonic() < oldest:

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 : "${KIND:?is not set: copyglue, glue2, optimization or cleanup}"
 fields=()
 add() { # add <option> <value>
-    [ -z "$2" ] || fields+=("--$1" "$2")
+    [ -z "$2" ] || fields+=("--$1=$2")
 }
 add_flag() { # add_flag <option> <true or anything else>
     case "$2" in
@@ -22,7 +22,7 @@ add_flag() { # add_flag <option> <true or anything else>
 }
 
 add request-id "${REQUEST_ID:-gitlab-${CI_PIPELINE_ID:-0}-${CI_JOB_ID:-0}}"
-add requested-by "${GITLAB_USER_LOGIN:-gitlab}"
+add by "${GITLAB_USER_LOGIN:-gitlab}"
 add reason "${REASON:-}"
 case "$KIND" in
 copyglue)
@@ -39,7 +39,7 @@ cleanup)
     add mode "${MODE:-}"
     add limit "${LIMIT:-}"
     add undo "${UNDO:-}"
-    add_flag no-dry-run "$([ "${DRY_RUN:-true}" = false ] && echo true)"
+    add_flag execute "${EXECUTE:-}"
     ;;
 esac
-exec target/release/etl --env "$ENVIRONMENT" trigger "$KIND" "${fields[@]}" --wait
+exec target/release/etl --env "$ENVIRONMENT" trigger "$KIND" "${fields[@]}" --wait "--timeout=${TIMEOUT_SECONDS:-3000}"

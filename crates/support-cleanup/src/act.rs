@@ -1,6 +1,9 @@
 //! Removing objects, each by how it is now, so that a second attempt does what the first left.
 
 use anyhow::Context;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::copy_object::CopyObjectError;
+use aws_sdk_s3::operation::delete_object::DeleteObjectError;
 use futures::stream::{self, StreamExt};
 use pipeline::protocol::file_id;
 use pipeline::triggers::{CleanedObject, CopiedTo, Done, Mode, copy_source};
@@ -16,7 +19,7 @@ const AT_ONCE: usize = 16;
 /// Removes the objects. Says of each what became of it.
 ///
 /// # Errors
-/// Some object could not be removed; the others are.
+/// Some object could not be removed, and might be by another attempt; the others are.
 pub async fn remove(
     config: &Config,
     clients: &Clients,
@@ -35,8 +38,8 @@ pub async fn remove(
     .await
 }
 
-/// Does something about each object that is not `left` already. The first failure is the answer, but only
-/// after all were tried.
+/// Does something about each object that is not `left` already. What S3 denies is left, and says so: no
+/// other attempt would do better. Any other failure is the answer, but only after all were tried.
 ///
 /// # Errors
 /// Some object failed.
@@ -50,10 +53,10 @@ pub async fn each(
             if object.done == Some(Done::Left) {
                 return Ok(object);
             }
-            let place = format!("s3://{}/{}", object.bucket, object.key);
-            act(object)
-                .await
-                .with_context(|| format!("{place} is as it was, or half removed"))
+            match act(object.clone()).await {
+                Err(error) if is_denied(&error) => Ok(left(object, format!("{DENIED}: {error:#}"))),
+                answer => answer.with_context(|| format!("s3://{}/{}", object.bucket, object.key)),
+            }
         })
         .buffered(AT_ONCE)
         .collect()
@@ -61,6 +64,21 @@ pub async fn each(
     let failed = answers.iter().filter(|answer| answer.is_err()).count();
     let done: anyhow::Result<Vec<CleanedObject>> = answers.into_iter().collect();
     done.with_context(|| format!("{failed} objects failed, and come again"))
+}
+
+/// How the note begins on an object that S3 denied.
+pub const DENIED: &str = "S3 denies it";
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    fn says_so<E: ProvideErrorMetadata + std::error::Error + 'static>(
+        cause: &(dyn std::error::Error + 'static),
+    ) -> bool {
+        let error = cause.downcast_ref::<SdkError<E>>();
+        error.is_some_and(|error| error.code() == Some("AccessDenied"))
+    }
+    error
+        .chain()
+        .any(|cause| says_so::<DeleteObjectError>(cause) || says_so::<CopyObjectError>(cause))
 }
 
 /// An output of a run gets a delete marker.
@@ -112,6 +130,13 @@ async fn remove_landed(
         Some(copy) => copy,
         None => copy_aside(config, clients, request_id, &object).await?,
     };
+    if mode == Mode::Delete {
+        // Before the version goes: from then on nothing may fail that another attempt would not find done.
+        let current = latest(clients, &copy.bucket, &copy.key).await?;
+        if !current.is_some_and(|version| version.is_marker) {
+            hide(clients, &copy.bucket, &copy.key).await?;
+        }
+    }
     let s3 = &clients.desk.s3;
     s3.delete_object()
         .bucket(&object.bucket)
@@ -120,12 +145,6 @@ async fn remove_landed(
         .send()
         .await
         .context("the version can't be deleted")?;
-    if mode == Mode::Delete {
-        let current = latest(clients, &copy.bucket, &copy.key).await?;
-        if !current.is_some_and(|version| version.is_marker) {
-            hide(clients, &copy.bucket, &copy.key).await?;
-        }
-    }
     object.copy = Some(copy);
     object.done = Some(Done::Removed);
     // A run that took it after it was looked at, and before it was gone, may have read it.

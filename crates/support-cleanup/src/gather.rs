@@ -238,7 +238,9 @@ async fn undoing(clients: &Clients, undo: &str) -> anyhow::Result<Result<Todo, S
         )));
     };
     let cleaned = match (answer.state, answer.cleanup) {
-        (State::Succeeded, Some(cleaned)) if !cleaned.dry_run && cleaned.undoes.is_none() => {
+        (State::Succeeded | State::Failed, Some(cleaned))
+            if !cleaned.dry_run && cleaned.undoes.is_none() =>
+        {
             cleaned
         }
         _ => {

@@ -10,8 +10,8 @@
 //! - **Refused**: a run that is alive or has committed, more objects than the limit, an undoing of what is
 //!   none. A landing file that a run has done or may hold is left, and the answer says so.
 //! - **Environment**: see [`Config`].
-//! - **Failure**: one object's failure does not keep the others: the invocation fails in the end, and the same event,
-//!   coming again, goes on with the same list.
+//! - **Failure**: one object's failure does not keep the others. What S3 denies is left, and the answer is FAILED; any other
+//!   failure fails the invocation in the end, and the same event, coming again, goes on with the same list.
 //! - **Idempotency**: by request id. What is to be done about an object is decided on how it is now.
 
 mod act;
@@ -125,12 +125,20 @@ async fn answer(
         };
     }
     let concerned = || list.iter().filter(|object| object.done != Some(Done::Left));
-    let state = if concerned().next().is_some() {
-        State::Succeeded
-    } else {
-        State::NothingToDo
+    let denied = list
+        .iter()
+        .filter_map(|object| object.note.as_deref())
+        .filter(|note| note.starts_with(act::DENIED))
+        .count();
+    let (state, why) = match (denied, concerned().count()) {
+        (0, 0) => (State::NothingToDo, todo.note),
+        (0, _) => (State::Succeeded, todo.note),
+        (denied, _) => (
+            State::Failed,
+            Some(format!("S3 denied {denied} objects; their notes say what")),
+        ),
     };
-    let mut answer = admitted.answer(state, todo.note, invocation.now);
+    let mut answer = admitted.answer(state, why, invocation.now);
     answer.cleanup = Some(Cleaned {
         dry_run: cleanup.dry_run,
         mode: cleanup.mode,

@@ -97,14 +97,14 @@ async fn settle(
 ) -> anyhow::Result<bool> {
     let desk = &clients.desk;
     // The hint comes before the item, and the item before the answer.
-    let Some(item) = desk
-        .ledger
-        .request(request_id)
-        .await?
-        .filter(|item| item.kind == kind)
-    else {
+    let Some(item) = desk.ledger.request(request_id).await? else {
         return Ok(false);
     };
+    if item.kind != kind {
+        // Put for a trigger that was refused, as a request of another kind had its id.
+        desk.ledger.drop_open_request(kind, request_id).await?;
+        return Ok(false);
+    }
     let Some(mut answer) = desk.answer_of(&item).await? else {
         return Ok(false);
     };

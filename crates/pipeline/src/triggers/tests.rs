@@ -273,3 +273,25 @@ fn a_trigger_and_its_answer_share_kind_and_name() {
         assert_eq!(TriggerPlace::parse(key), None, "{key}");
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_what_they_say() {
+    let page = include_str!("../../../../docs/triggers.md");
+    let mut triggers = 0;
+    for section in page.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap();
+        for example in section.split("```json\n").skip(1) {
+            let example = example.split("```").next().unwrap();
+            if title == "The answer" {
+                let answer: Answer = serde_json::from_str(example).unwrap();
+                assert_eq!(answer.state, State::Succeeded);
+                continue;
+            }
+            for kind in title.split(", ").map(|name| Kind::of(name).unwrap()) {
+                Trigger::parse(kind, example.as_bytes(), LANDING).unwrap();
+                triggers += 1;
+            }
+        }
+    }
+    assert_eq!(triggers, 5);
+}
