@@ -15,6 +15,7 @@ from json_oracle import is_object
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from tui_etl.classify import inputs
 from tui_etl.ingest import guess, job, records, staging, strict, transform
 from tui_etl.ingest.shape import LINEAGE, RESCUED, column_name
 from tui_etl.ingest.staging import Landed
@@ -286,6 +287,17 @@ def test_what_a_quarantined_file_promised_is_no_column(lake: Lake) -> None:
     lake.add("a", b'{"a":"x"}\n')
     lake.ingest()
     assert lake.rows("a").drop(RESCUED, *LINEAGE).schema.simpleString() == "struct<a:string>"
+
+
+def test_glue_2_reads_the_files_by_the_types_in_their_footers(lake: Lake) -> None:
+    lake.add("a", b'{"n":1,"Ort":"x","o":{"b c":[{"d":0.5}],"e":{}},"l":[]}\n{"mixed":1}\n{"mixed":"x"}')
+    (group,) = inputs.group(None, lake.ingest().outputs)
+    assert group.schema == lake.rows("a").schema
+    rows = inputs.read(lake.spark, group).orderBy("_position").collect()
+    assert [row["_position"] for row in rows] == [1, 2, 3]
+    assert rows[0]["o"][column_name("b c")] == [(0.5,)]
+    assert [row["mixed"] for row in rows] == [None, "1", "x"]
+    assert rows == lake.rows("a").orderBy("_position").collect()
 
 
 def test_files_that_no_successful_task_names_are_removed(lake: Lake) -> None:

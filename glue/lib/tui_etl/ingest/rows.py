@@ -224,7 +224,7 @@ class _File:
     def _flush(self) -> None:
         if self.writer is None:
             self.folder = tempfile.TemporaryDirectory()
-            self.writer = parquet.ParquetWriter(self._path(), self.schema, store_schema=False)
+            self.writer = parquet.ParquetWriter(self._path(), self.schema)
         table = pa.Table.from_batches(self.held, self.schema)
         self.writer.write_table(table, row_group_size=table.num_rows)
         self.held, self.bytes = [], 0
