@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import clean, cold_start, intake, reconcile, report
+from bench import clean, cold_start, ingest, intake, reconcile, report
 from bench.aws import Aws
 
 REPORT = Path("target/bench/report.json")
@@ -14,6 +14,8 @@ REPORT = Path("target/bench/report.json")
 BENCHMARKS: dict[str, tuple[str, Callable[[Aws], list[report.Row]]]] = {
     "clean": ("clean-prefix and others delete 100,000 keys", clean.beside_others),
     "clean-memory": ("clean-prefix over more and more keys", clean.over_more_keys),
+    "ingest": ("Glue 1 and others over 150 MB of JSON Lines", ingest.beside_others),
+    "ingest-growth": ("Glue 1 over more and more bytes", ingest.over_more_bytes),
     "intake": ("copy-prefix over batches", intake.over_batches),
     "pages": ("reconcile over pages of a landing bucket of 30 million versions", reconcile.over_pages),
     "pass": ("reconcile over a million versions, to the end", reconcile.whole_pass),

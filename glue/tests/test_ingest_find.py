@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -25,7 +26,17 @@ def part(data: bytes, **more) -> Part:
 
 def look(data: bytes) -> Found:
     whole = part(data)
-    return find.find(whole, records.opener(whole, lambda: io.BytesIO(data)), strict.Examiner(), lambda kind: None)
+    return find.find(whole, records.opener(whole, lambda: io.BytesIO(data)), strict.Examiner(), Careful())
+
+
+class Careful:
+    """A receiver that has every record examined."""
+
+    def take(self, positions: Sequence[int], block: bytes) -> bool:
+        return False
+
+    def keep(self, records: Sequence[find.Record]) -> None:
+        pass
 
 
 def pieces(data: bytes) -> list[tuple[int, bytes | None]]:

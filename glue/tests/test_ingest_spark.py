@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 from decimal import Decimal
@@ -14,7 +15,8 @@ from json_oracle import is_object
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from tui_etl.ingest import job, records, shape, staging, transform
+from tui_etl.classify import inputs
+from tui_etl.ingest import guess, job, records, staging, strict, transform
 from tui_etl.ingest.shape import LINEAGE, RESCUED, column_name
 from tui_etl.ingest.staging import Landed
 from tui_etl.run import Outcome
@@ -265,13 +267,47 @@ def test_one_very_long_record_is_a_row_and_one_beyond_the_limit_is_quarantined(
     assert [(file.records, file.quarantined) for file in outcome.files] == [(2, 1), (0, 1)]
 
 
-def test_what_spark_could_not_read_after_all_is_rescued_not_lost(lake: Lake) -> None:
-    lake.add("a", b'{"a":1}\n{"a":2}')
-    learned = transform.find(lake.spark, [part for file in lake.files for part in staging.parts(file)])
-    wrong = shape.Type("struct", [shape.Column(["a"], "a", shape.Type("boolean"))])
-    rows = transform.table(lake.spark, learned.readings["a"], wrong, lake.files, "jr_1").collect()
-    assert [row["a"] for row in rows] == [None, None]
-    assert [json.loads(row[RESCUED])["r"] for row in rows] == [{"a": 1}, {"a": 2}]
+@pytest.mark.parametrize("guessed", [b"{}", b'{"a":1,"b":"x"}', b'{"a":"x","c":1}'])
+def test_a_wrong_guess_costs_a_second_reading_and_nothing_else(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, guessed: bytes
+) -> None:
+    wrong = guess.of_lines(guessed, strict.Examiner())
+    monkeypatch.setattr(guess, "shapes", lambda files: {file.number: copy.deepcopy(wrong) for file in files})
+    lake.add("a", b'{"a":1,"b":"x"}\n{"a":2.5}\n')
+    lake.add("a", b'{"a":3,"c":1}\n{"a":{}}\n' * 40)
+    outcome = lake.ingest()
+    columns = dict(lake.rows("a").drop(RESCUED, *LINEAGE).dtypes)
+    assert columns == {"a": "string", "b": "string", "c": "bigint"}
+    assert sorted(row["a"] for row in lake.rows("a").collect()) == sorted(["1", "2.5", *["3", "{}"] * 40])
+    assert [row.records_out for row in outcome.datasets] == [82]
+
+
+def test_what_a_quarantined_file_promised_is_no_column(lake: Lake) -> None:
+    lake.add("a", gzip.compress(b'{"a":1,"gone":2}\n' * 3)[:-4])
+    lake.add("a", b'{"a":"x"}\n')
+    lake.ingest()
+    assert lake.rows("a").drop(RESCUED, *LINEAGE).schema.simpleString() == "struct<a:string>"
+
+
+def test_glue_2_reads_the_files_by_the_types_in_their_footers(lake: Lake) -> None:
+    lake.add("a", b'{"n":1,"Ort":"x","o":{"b c":[{"d":0.5}],"e":{}},"l":[]}\n{"mixed":1}\n{"mixed":"x"}')
+    (group,) = inputs.group(None, lake.ingest().outputs)
+    assert group.schema == lake.rows("a").schema
+    rows = inputs.read(lake.spark, group).orderBy("_position").collect()
+    assert [row["_position"] for row in rows] == [1, 2, 3]
+    assert rows[0]["o"][column_name("b c")] == [(0.5,)]
+    assert [row["mixed"] for row in rows] == [None, "1", "x"]
+    assert rows == lake.rows("a").orderBy("_position").collect()
+
+
+def test_files_that_no_successful_task_names_are_removed(lake: Lake) -> None:
+    lake.add("a", b'{"a":1}')
+    stray = lake.folder / "temp" / "a" / "run=jr_1" / "part-of-a-failed-attempt.parquet"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"PAR1")
+    outcome = lake.ingest()
+    assert [output.records for output in outcome.outputs] == [1]
+    assert not stray.exists()
 
 
 def test_written_types_are_few(lake: Lake) -> None:

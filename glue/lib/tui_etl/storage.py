@@ -6,7 +6,8 @@ A place is a URI. `s3://` is what jobs are given; `file://` serves a transform t
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
+from pyarrow import parquet
 
 #: Requests in flight from one process.
 IN_FLIGHT = 16
@@ -129,6 +131,28 @@ def write(s3: Any, uri: str, body: bytes, content_type: str = "application/json"
     s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
 
+def put_file(s3: Any, path: Path, uri: str) -> None:
+    """Put a local file at a place, where it shows up whole or not at all."""
+    bucket, key = split_uri(uri)
+    if bucket:
+        s3.upload_file(str(path), bucket, key)
+        return
+    place = Path(key)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, aside := place.with_name(f".{place.name}"))
+    aside.rename(place)
+
+
+def delete(s3: Any, files: Sequence[StoredFile]) -> None:
+    """Delete files one by one; one that is gone already is no error."""
+    for file in files:
+        bucket, key = split_uri(file.uri)
+        if bucket:
+            s3.delete_object(Bucket=bucket, Key=key)
+        else:
+            Path(key).unlink(missing_ok=True)
+
+
 def count_rows(s3: Any, files: Iterable[StoredFile]) -> dict[str, int]:
     """Rows of each Parquet file by its URI, from the footers alone: one ranged read a file."""
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
@@ -143,6 +167,4 @@ def footer_rows(s3: Any, file: StoredFile) -> int:
         raise ValueError(f"not a Parquet file: {file.uri}")
     if length > len(tail):
         tail = read(s3, file.uri, file.size - length, file.size)
-    from pyarrow import parquet  # not at the top: Spark workers import this module, and need no pyarrow
-
     return parquet.read_metadata(io.BytesIO(tail)).num_rows

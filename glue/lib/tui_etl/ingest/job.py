@@ -1,4 +1,4 @@
-"""One run of Glue 1, between taking its files and committing: stage, learn, write, quarantine, balance."""
+"""One run of Glue 1, between taking its files and committing: stage, write, quarantine, balance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from tui_etl import storage
-from tui_etl.ingest import shape, staging, transform
+from tui_etl.ingest import staging, transform
 from tui_etl.ingest.staging import Landed
 from tui_etl.ingest.transform import Learned, Reading, Refused
 from tui_etl.ledger import Ledger
@@ -28,7 +28,7 @@ ARGUMENTS = (
     "quarantine_prefix",
     "max_files",
 )
-#: Datasets that are written at the same time: a small one doesn't fill the cluster.
+#: Datasets whose quarantine is written at the same time: a small one doesn't fill the cluster.
 _AT_ONCE = 4
 
 logger = logging.getLogger(__name__)
@@ -75,21 +75,22 @@ def process(spark: SparkSession, s3: Any, ledger: Ledger, where: Places, work: S
 def ingest(spark: SparkSession, s3: Any, where: Places, files: Sequence[Landed]) -> Outcome:
     """Staged files to typed Parquet below temp, all else to quarantine."""
     read = [file for file in files if file.uri is not None and file.refused is None]
-    learned = transform.find(spark, [part for file in read for part in staging.parts(file)])
+    parts = [part for file in read for part in staging.parts(file)]
+    learned = transform.ingest(spark, files, parts, where.temp_of, where.run_id)
     refused = _refused(files, learned)
     objects = _keep_large(s3, where, files, refused, learned)
     datasets = sorted({file.place for file in files})
 
-    def write(dataset: str) -> int:
-        return _write(spark, where, dataset, files, learned, refused.get(dataset, []), objects)
+    def quarantine(dataset: str) -> None:
+        _quarantine(spark, where, dataset, files, learned, refused.get(dataset, []), objects)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        rescued = dict(zip(datasets, pool.map(write, datasets), strict=True))
-    outputs = _outputs(s3, where, datasets)
+        list(pool.map(quarantine, datasets))
+    outputs = _outputs(s3, where, datasets, learned)
     outcomes = [_outcome(file, learned.of(file), refused) for file in files]
     balances = _balances(s3, where, files, learned, refused, outputs)
     for balance in balances:
-        balance.rescued = rescued[balance.dataset]
+        balance.rescued = sum(file.rescued for file in learned.written.get(balance.dataset, []))
     return Outcome(outputs, balances, outcomes)
 
 
@@ -127,7 +128,7 @@ def _oversized(readings: Iterable[Reading]) -> bool:
     return any(reading.found.oversized for reading in readings)
 
 
-def _write(
+def _quarantine(
     spark: SparkSession,
     where: Places,
     dataset: str,
@@ -135,26 +136,25 @@ def _write(
     learned: Learned,
     refused: Sequence[Refused],
     objects: dict[int, str],
-) -> int:
-    """Write one dataset's table and quarantine; returns how many rows carry their whole record."""
-    rescued = 0
+) -> None:
+    """Write what of one dataset is no record."""
     readings = learned.readings.get(dataset, [])
-    kind = shape.decide(learned.shapes.get(dataset, shape.Shape()))
-    if any(map(transform.has_records, readings)):
-        logger.info("writing", extra={"dataset": dataset, "run_id": where.run_id, "columns": len(kind.columns)})
-        table = transform.table(spark, readings, kind, files, where.run_id)
-        rescued = transform.write_counting(table, where.temp_of(dataset))
     if refused or any(reading.found.bad for reading in readings):
         frame = transform.quarantine(spark, readings, refused, files, objects, where.run_id)
         transform.write(frame, where.quarantine_of(dataset))
-    return rescued
 
 
-def _outputs(s3: Any, where: Places, datasets: Iterable[str]) -> list[Output]:
-    """The Parquet files below temp, with the rows that their footers name."""
+def _outputs(s3: Any, where: Places, datasets: Iterable[str], learned: Learned) -> list[Output]:
+    """The Parquet files below temp that successful tasks name, with the rows that their footers name.
+
+    Other files there are of attempts that failed, or that had other columns: nobody would ever remove them.
+    """
     found = [(dataset, file) for dataset in datasets for file in storage.parquet_files(s3, where.temp_of(dataset))]
-    rows = storage.count_rows(s3, [file for _, file in found])
-    return [Output(file.bucket, file.key, dataset, "temp", rows[file.uri], file.size) for dataset, file in found]
+    named = {file.uri for written in learned.written.values() for file in written}
+    storage.delete(s3, [file for _, file in found if file.uri not in named])
+    kept = [(dataset, file) for dataset, file in found if file.uri in named]
+    rows = storage.count_rows(s3, [file for _, file in kept])
+    return [Output(file.bucket, file.key, dataset, "temp", rows[file.uri], file.size) for dataset, file in kept]
 
 
 def _balances(

@@ -45,7 +45,7 @@ class BadFile(ValueError):
 
 @dataclass
 class Part:
-    """A staged file, or a range of a large one in which whole lines begin."""
+    """A staged file, or a range of a large one in which whole lines begin; `first` lines of the file precede it."""
 
     number: int
     dataset: str
@@ -55,6 +55,12 @@ class Part:
     start: int = 0
     end: int | None = None
     layout: Layout | None = None
+    first: int = 0
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes of it are in the range, if it is one."""
+        return None if self.end is None else self.end - self.start
 
 
 def opener(part: Part, open_raw: Callable[[], Any]) -> Opener:
@@ -67,6 +73,20 @@ def opener(part: Part, open_raw: Callable[[], Any]) -> Opener:
             stream.read(len(BOM))
         return stream
 
+    return open_content
+
+
+def unzipped(open_content: Opener) -> Opener:
+    """A function that opens gzipped content which was unzipped to its end: if truncated or damaged, it raises here.
+
+    Up to `MAX_RECORD` bytes of it are held; what is larger is unzipped again when it is opened.
+    """
+    with open_content() as stream:
+        held = stream.read(MAX_RECORD)
+        if len(held) < MAX_RECORD:
+            return lambda: io.BytesIO(held)
+        while stream.read(BLOCK):
+            pass
     return open_content
 
 
@@ -93,8 +113,7 @@ def read(part: Part, open_content: Opener, layout: Layout) -> Iterator[Piece]:
     """Everything in a part that should be a record, when its layout is known."""
     with open_content() as stream:
         if layout is Layout.LINES:
-            length = None if part.end is None else part.end - part.start
-            for lines in line_blocks(stream, length, part.start > 0):
+            for lines in line_blocks(stream, part.length, part.start > 0):
                 yield from (piece for piece in lines if piece[1] is None or not is_blank(piece[1]))
         elif layout is Layout.DOCUMENT:
             yield 1, stream.read().strip(BLANK)
@@ -111,37 +130,60 @@ def is_blank(line: bytes) -> bool:
 def line_blocks(
     stream: BinaryIO, length: int | None = None, mid_file: bool = False, limit: int = MAX_RECORD
 ) -> Iterator[list[Piece]]:
-    """All lines (number from 1, bytes without the LF), in lists of some; a line longer than `limit` comes as None.
+    """All lines (number from 1, bytes without the LF), in lists of some; a line longer than `limit` comes as None."""
+    for number, data in whole_lines(stream, length, mid_file, limit):
+        yield [(number, None)] if data is None else list(enumerate(data.split(b"\n"), number))
 
-    With a `length`, only lines that begin within the first `length` bytes. `mid_file`: the stream begins one byte
-    early, and what precedes its first LF belongs to the part before.
+
+def whole_lines(
+    stream: BinaryIO, length: int | None = None, mid_file: bool = False, limit: int = MAX_RECORD
+) -> Iterator[Piece]:
+    """Lines in blocks of some (without the last LF), each with its first line's number from 1.
+
+    A line longer than `limit` comes alone, as None. With a `length`, only lines that begin within the first `length`
+    bytes. `mid_file`: the stream begins one byte early, and what precedes its first LF belongs to the part before.
     """
     number = 1
-    begins = -1 if mid_file else 0  # where the pending line begins
+    for begins, data in _cut(stream, mid_file, limit):
+        if length is not None and begins >= length:
+            return
+        if data is None:
+            yield number, None
+            number += 1
+            continue
+        beyond = -1 if length is None else data.find(b"\n", max(0, length - begins - 1))
+        if beyond >= 0:
+            yield number, data[:beyond]
+            return
+        yield number, data
+        number += data.count(b"\n") + 1
+
+
+def _cut(stream: BinaryIO, mid_file: bool, limit: int) -> Iterator[Piece]:
+    """A stream at its line ends, about a block at a time, each with the place where it begins."""
+    begins = -1 if mid_file else 0  # where the pending line does
     skipping = mid_file
     pending: list[bytes] = []
     held = 0
     while block := stream.read(BLOCK):
-        *ended, rest = block.split(b"\n")
-        lines: list[Piece] = []
-        for piece in ended:
-            whole = held + len(piece)
-            if skipping:
-                skipping = False
-            else:
-                if length is not None and begins >= length:
-                    yield lines
-                    return
-                lines.append((number, (b"".join((*pending, piece)) if pending else piece) if whole <= limit else None))
-                number += 1
-            begins += whole + 1
+        end = block.rfind(b"\n")
+        if end >= 0:
+            first = block.find(b"\n")
+            start = 0
+            if skipping or held + first > limit:
+                if not skipping:
+                    yield begins, None
+                begins += held + first + 1
+                skipping, pending, held, start = False, [], 0, first + 1
+            if start <= end:
+                yield begins, b"".join((*pending, block[start:end]))
+                begins += held + end - start + 1
             pending, held = [], 0
-        held += len(rest)
-        if rest and held <= limit and not skipping:
-            pending.append(rest)
-        yield lines
-    if held and not skipping and (length is None or begins < length):
-        yield [(number, b"".join(pending) if held <= limit else None)]
+        held += len(block) - end - 1
+        if held <= limit and not skipping:
+            pending.append(block[end + 1 :])
+    if held and not skipping:
+        yield begins, b"".join(pending) if held <= limit else None
 
 
 def elements(stream: BinaryIO, examiner: Examiner) -> Iterator[tuple[str, Kind]]:

@@ -46,7 +46,9 @@ from tui_etl.ingest.strict import Kind, has_surrogate
 #: What every row tells about where it comes from, and the stages after this one add.
 LINEAGE = ("_file_id", "_landed_at", "_sequencer", "_position", "_run_id")
 RESCUED = "_rescued"
-RESERVED = frozenset((*LINEAGE, RESCUED, "_rule_id", "_rules_version", "_key", "_empty"))
+#: The column of a struct that would have none.
+PLACEHOLDER = "_empty"
+RESERVED = frozenset((*LINEAGE, RESCUED, "_rule_id", "_rules_version", "_key", PLACEHOLDER))
 
 #: Objects and arrays nested more deeply than this stay JSON text.
 MAX_LEVELS = 10
@@ -150,8 +152,9 @@ class Column:
 class Type:
     """The type of a place. `name`: boolean, long, double, string, struct or array.
 
-    `mixed`: a string that may stand for any JSON value. `whole`: every key has a column. `plain`: Spark's JSON reader
-    gives exactly the values that are there.
+    `mixed`: a string that may stand for any JSON value. `whole`: every key has a column. `nulls`: keys without a
+    column, as only null was seen under them. `plain`: a JSON reader that knows the type gives exactly the values that
+    are there.
     """
 
     name: str
@@ -159,6 +162,7 @@ class Type:
     items: Type | None = None
     mixed: bool = False
     whole: bool = True
+    nulls: list[str] = field(default_factory=list, compare=False)
 
     @cached_property
     def plain(self) -> bool:
@@ -181,7 +185,9 @@ class Type:
 
 def decide(shape: Shape) -> Type:
     """The type of a dataset's records (a struct, maybe without columns)."""
-    return Type("struct", list(_columns(shape)), whole="more" not in shape.kinds)
+    nulls: list[str] = []
+    columns = list(_columns(shape, nulls))
+    return Type("struct", columns, whole="more" not in shape.kinds, nulls=nulls)
 
 
 def _decide(shape: Shape) -> Type | None:
@@ -189,7 +195,9 @@ def _decide(shape: Shape) -> Type | None:
     if not kinds:
         return None
     if kinds == {"object"}:
-        return Type("struct", list(_columns(shape)) or [Column(["_empty"], "_empty", Type("boolean"))])
+        nulls: list[str] = []
+        columns = list(_columns(shape, nulls)) or [Column([PLACEHOLDER], PLACEHOLDER, Type("boolean"))]
+        return Type("struct", columns, nulls=nulls)
     if kinds == {"array"}:
         return Type("array", items=(_decide(shape.items) if shape.items else None) or Type("string"))
     if kinds <= {"long", "wide"}:
@@ -201,13 +209,15 @@ def _decide(shape: Shape) -> Type | None:
     return Type("string", mixed=True)
 
 
-def _columns(shape: Shape) -> Iterator[Column]:
+def _columns(shape: Shape, nulls: list[str]) -> Iterator[Column]:
     by_name: dict[str, list[str]] = {}
     for key in shape.fields:
         by_name.setdefault(column_name(key), []).append(key)
     for name, keys in by_name.items():
         kind = _decide(_together(shape.fields[key] for key in keys))
-        if kind is not None:
+        if kind is None:
+            nulls += keys
+        else:
             yield Column(keys, name, kind)
 
 

@@ -20,7 +20,7 @@ MAX_DEPTH = 1000
 _FRAMES = 5 * MAX_DEPTH
 
 #: Integers up to here are exact as a double, too.
-_EXACT_IN_DOUBLE = 1 << 53
+EXACT_IN_DOUBLE = 1 << 53
 _LONG = 1 << 63
 #: A double tells numbers apart that are written with up to this many significant digits.
 _DOUBLE_DIGITS = 17
@@ -78,7 +78,7 @@ def kind_of_integer(text: str) -> Kind:
     if len(text) > 20:
         return EXACT
     value = int(text)
-    if abs(value) <= _EXACT_IN_DOUBLE:
+    if abs(value) <= EXACT_IN_DOUBLE:
         return LONG
     return WIDE if -_LONG <= value < _LONG else EXACT
 

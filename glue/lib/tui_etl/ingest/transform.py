@@ -1,14 +1,16 @@
-"""The Spark part of Glue 1: two passes over the staged files, the first to learn, the second to write.
+"""The Spark part of Glue 1: one pass over the staged files, in which each task writes what it reads.
 
-`find` cuts every file of the run into records, checks them and learns the shape of each dataset: one Spark job for all
-datasets. Then, a dataset at a time, `table` hands the text of the valid records to Spark's own JSON reader under the
-type that was learned, and `quarantine` takes the others with their bytes. Nothing is cached; staged files don't change.
+`ingest` gives each dataset's files to some tasks. A task cuts them into records, checks them, and writes typed rows
+with their lineage, under the columns that the beginnings of the files suggest (`guess`). If it turns out that the
+dataset needs others, none of that counts, and it is read again under the columns that were learned meanwhile.
+Afterwards `quarantine` takes the pieces that are no records, with their bytes, from those parts that have any. Nothing
+is cached; staged files don't change.
 """
 
 from __future__ import annotations
 
 import io
-import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +19,9 @@ from heapq import heappop, heappush
 from itertools import groupby
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import (
     BinaryType,
-    IntegerType,
     LongType,
     StringType,
     StructField,
@@ -30,19 +30,20 @@ from pyspark.sql.types import (
 )
 
 from tui_etl import storage
-from tui_etl.ingest import records, rewrite
-from tui_etl.ingest.find import Found
-from tui_etl.ingest.find import find as find_records
+from tui_etl.ingest import guess, records
+from tui_etl.ingest.find import Found, find
 from tui_etl.ingest.records import Part
-from tui_etl.ingest.shape import RESCUED, Shape, Type
+from tui_etl.ingest.rows import Rows, Source, Target, Written
+from tui_etl.ingest.shape import Shape, decide
 from tui_etl.ingest.staging import Landed
-from tui_etl.ingest.strict import Examiner, Kind, NotARecord
+from tui_etl.ingest.strict import Examiner, NotARecord
 
 #: A quarantined file or record larger than this is kept as an object of its own instead of in a cell.
 MAX_CELL = records.MAX_RECORD
-#: Bytes of input that one task checks, and that one written file holds.
-_FIND_BYTES = 64 << 20
-_WRITE_BYTES = 256 << 20
+#: Bytes of input that one task reads: of typical JSON, as many as fill a Parquet file of 128 MB or more.
+_TASK_BYTES = 1 << 30
+#: Bytes of input that one task looks through without writing its rows.
+_LOOK_BYTES = 128 << 20
 #: What is smaller than this is not worth a task of its own.
 _SMALL = 8 << 20
 #: Opening a file costs as much as reading this many bytes.
@@ -52,9 +53,11 @@ _HELD = 16 << 20
 #: Kinds of objects that a task remembers; beyond it starts to remember afresh.
 _VARIETY = 20_000
 _GZIP_RATIO = 8
+#: Of each block of a large file, so much is looked at for a guess.
+_GLANCE = 32 << 10
 
-_CORRUPT = "corrupt"
-_quote = json.JSONEncoder(ensure_ascii=False).encode
+logger = logging.getLogger(__name__)
+
 
 QUARANTINE = StructType(
     [
@@ -71,24 +74,50 @@ QUARANTINE = StructType(
 
 @dataclass
 class Reading:
-    """A part with what was found in it; `first` is the number of lines that precede it in its file."""
+    """A part with what was found in it."""
 
     part: Part
     found: Found
-    first: int = 0
 
 
 @dataclass
 class Learned:
-    """What the first pass found: readings by dataset, and each dataset's shape."""
+    """What the pass found and wrote: by dataset its readings, its shape and its files; and the readings by file."""
 
     readings: dict[str, list[Reading]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    written: dict[str, list[Written]] = field(default_factory=dict)
     by_file: dict[int, list[Reading]] = field(default_factory=dict)
 
     def of(self, file: Landed) -> list[Reading]:
         """The readings of one file, none if it was not read."""
         return self.by_file.get(file.number, [])
+
+
+@dataclass
+class Order:
+    """What one task does: read parts of one dataset, and write them to a folder under the columns of a shape."""
+
+    dataset: str
+    shape: Shape
+    parts: list[Part]
+    sources: dict[int, Source]
+    target: Target
+
+
+@dataclass
+class Answer:
+    """What a task found. `shape`: what it was told and has seen; `seen`: what it has examined itself.
+
+    Nothing is `written` unless all of it fitted, or if there was no record.
+    """
+
+    dataset: str
+    shape: Shape
+    seen: Shape
+    founds: list[Found]
+    fits: bool
+    written: Written | None
 
 
 @dataclass
@@ -106,54 +135,107 @@ def configure(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.ansi.enabled", "false")
 
 
-def find(spark: SparkSession, parts: Sequence[Part]) -> Learned:
-    """The first pass, over all files of the run."""
+def ingest(
+    spark: SparkSession, files: Sequence[Landed], parts: Sequence[Part], folder_of: Callable[[str], str], run_id: str
+) -> Learned:
+    """Read all parts, and write each dataset's valid records as Parquet below its folder."""
     learned = Learned()
-    if not parts:
-        return learned
-    groups = pack(spark, parts, _weight, _FIND_BYTES)
-    answers = spark.sparkContext.parallelize(groups, len(groups)).map(_find_in).collect()
-    by_place = {(found.number, found.start): found for founds, _ in answers for found in founds}
-    ordered = sorted(parts, key=lambda part: (part.number, part.start))
-    for _, of_file in groupby(ordered, key=lambda part: part.number):
-        first = 0
-        for part in of_file:
-            reading = Reading(part, by_place[part.number, part.start], first)
-            first += reading.found.lines
-            learned.readings.setdefault(part.dataset, []).append(reading)
-            learned.by_file.setdefault(part.number, []).append(reading)
-    for _, shapes in answers:
-        for dataset, seen in shapes.items():
-            learned.shapes.setdefault(dataset, Shape()).merge(seen)
+    guesses = _guesses(files, _number_lines(spark, parts))
+    left: dict[str, list[Part]] = {}
+    for part in parts:
+        left.setdefault(part.dataset, []).append(part)
+    shapes = {dataset: _merged(guesses, {part.number for part in left[dataset]}) for dataset in left}
+    while left:
+        orders = _orders(spark, files, left, shapes, folder_of, run_id)
+        answers = spark.sparkContext.parallelize(orders, len(orders)).map(_ingest).collect()
+        for dataset in list(left):
+            mine = [answer for answer in answers if answer.dataset == dataset]
+            shape = _learn(guesses, shapes[dataset], mine)
+            if decide(shape) == decide(shapes[dataset]) and all(answer.fits for answer in mine):
+                _note(learned, left.pop(dataset), mine)
+            else:
+                logger.info("reading a dataset again", extra={"dataset": dataset, "run_id": run_id})
+            shapes[dataset] = learned.shapes[dataset] = shape
     return learned
 
 
-def table(
-    spark: SparkSession, readings: Sequence[Reading], kind: Type, files: Sequence[Landed], run_id: str
-) -> DataFrame:
-    """The valid records of one dataset as typed rows with their lineage; `kind` is of `shape.decide`."""
-    groups = pack(spark, [r for r in readings if has_records(r)], lambda r: r.found.bytes + _OPEN_COST, _WRITE_BYTES)
-    lines = spark.sparkContext.parallelize(groups, len(groups)).flatMap(partial(_envelopes, kind=kind))
-    read_as = [StructField("f", IntegerType()), StructField("p", LongType()), StructField("x", StringType())]
-    read_as += [StructField("r", kind.spark("key"))] if kind.columns else []
-    rows = (
-        spark.read.schema(StructType([*read_as, StructField(_CORRUPT, StringType())]))
-        .options(columnNameOfCorruptRecord=_CORRUPT, allowNonNumericNumbers=False, maxStringLen=2**31 - 1)
-        .json(lines)
-    )
-    data = [F.col("r").cast(kind.spark("name")).alias("r")] if kind.columns else []
-    told = rows.select("f", "p", F.coalesce("x", _CORRUPT).alias(RESCUED), *data)
-    lineage = F.broadcast(_file_table(spark, readings, files))
-    columns: list[str | Column] = ["r.*"] if kind.columns else []
-    return told.join(lineage, "f").select(
-        *columns,
-        RESCUED,
-        "_file_id",
-        "_landed_at",
-        "_sequencer",
-        F.col("p").alias("_position"),
-        F.lit(run_id).alias("_run_id"),
-    )
+def _number_lines(spark: SparkSession, parts: Sequence[Part]) -> dict[int, Shape]:
+    """Note in each range of a large file how many lines precede it; returns what was seen on the way, by file."""
+    ranges = [part for part in parts if part.end is not None]
+    if not ranges:
+        return {}
+    groups = pack(spark, ranges, _weight, _LOOK_BYTES)
+    answers = spark.sparkContext.parallelize(groups, len(groups)).map(_look_through).collect()
+    seen: dict[int, Shape] = {}
+    lines: dict[tuple[int, int], int] = {}
+    for number, start, count, shape in sorted((row for answer in answers for row in answer), key=lambda row: row[:2]):
+        lines[number, start] = count
+        seen.setdefault(number, Shape()).merge(shape)
+    for _, of_file in groupby(sorted(ranges, key=_place), key=lambda part: part.number):
+        first = 0
+        for part in of_file:
+            part.first = first
+            first += lines[_place(part)]
+    return seen
+
+
+def _guesses(files: Sequence[Landed], seen: dict[int, Shape]) -> dict[int, Shape]:
+    found = guess.shapes(file for file in files if file.uri is not None and file.refused is None)
+    for number, shape in seen.items():
+        found.setdefault(number, Shape()).merge(shape)
+    return found
+
+
+def _merged(guesses: dict[int, Shape], numbers: set[int]) -> Shape:
+    merged = Shape()
+    for number in sorted(numbers & guesses.keys()):
+        merged.merge(guesses[number])
+    return merged
+
+
+def _learn(guesses: dict[int, Shape], told: Shape, answers: Sequence[Answer]) -> Shape:
+    """What a dataset's records show. A guess from a file that is quarantined as a whole is none of it."""
+    founds = [found for answer in answers for found in answer.founds]
+    bad = {found.number for found in founds if found.error is not None} & guesses.keys()
+    for number in bad:
+        del guesses[number]
+    shape = _merged(guesses, {found.number for found in founds}) if bad else Shape()
+    for one in (answer.seen for answer in answers) if bad else (told, *(answer.shape for answer in answers)):
+        shape.merge(one)
+    return shape
+
+
+def _orders(
+    spark: SparkSession,
+    files: Sequence[Landed],
+    left: dict[str, list[Part]],
+    shapes: dict[str, Shape],
+    folder_of: Callable[[str], str],
+    run_id: str,
+) -> list[Order]:
+    sources = {file.number: Source(file.file_id, _moment(file.landed_at), file.sequencer) for file in files}
+    orders = []
+    for dataset, parts in left.items():
+        target = Target(folder_of(dataset), run_id, spark.version)
+        for group in pack(spark, parts, _weight, _TASK_BYTES):
+            mine = {part.number: sources[part.number] for part in group}
+            orders.append(Order(dataset, shapes[dataset], group, mine, target))
+    return orders
+
+
+def _note(learned: Learned, parts: Sequence[Part], answers: Sequence[Answer]) -> None:
+    by_place = {(found.number, found.start): found for answer in answers for found in answer.founds}
+    for part in sorted(parts, key=_place):
+        reading = Reading(part, by_place[_place(part)])
+        learned.readings.setdefault(part.dataset, []).append(reading)
+        learned.by_file.setdefault(part.number, []).append(reading)
+    for answer in answers:
+        if answer.written:
+            learned.written.setdefault(answer.dataset, []).append(answer.written)
+
+
+def _place(part: Part) -> tuple[int, int]:
+    return part.number, part.start
 
 
 def quarantine(
@@ -170,7 +252,7 @@ def quarantine(
     """
     by_number = {file.number: file for file in files}
     tasks: list[Reading | Refused] = [*refused, *(r for r in readings if r.found.bad)]
-    groups = pack(spark, tasks, _quarantine_weight, _FIND_BYTES)
+    groups = pack(spark, tasks, _quarantine_weight, _LOOK_BYTES)
     numbers = {task.file.number if isinstance(task, Refused) else task.part.number for task in tasks}
     named = {n: (by_number[n].file_id, _moment(by_number[n].landed_at), objects.get(n)) for n in numbers}
     rows = spark.sparkContext.parallelize(groups, len(groups)).flatMap(
@@ -182,13 +264,6 @@ def quarantine(
 def write(frame: DataFrame, folder: str) -> None:
     """Write Parquet into a folder that only this run writes to."""
     frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").mode("append").parquet(folder)
-
-
-def write_counting(frame: DataFrame, folder: str) -> int:
-    """Write a dataset's table; how many of its rows carry their whole record in `_rescued`, as counted on the way."""
-    counted = Observation()
-    write(frame.observe(counted, F.count(RESCUED).alias("rescued")), folder)
-    return int(counted.get["rescued"])
 
 
 def pack(spark: SparkSession, tasks: Sequence[Any], weight: Callable[[Any], int], target: int) -> list[list[Any]]:
@@ -216,26 +291,8 @@ def _quarantine_weight(task: Reading | Refused) -> int:
     return task.file.size if isinstance(task, Refused) else _weight(task.part)
 
 
-def has_records(reading: Reading) -> bool:
-    """Whether a part holds any valid record."""
-    return reading.found.error is None and reading.found.records > len(reading.found.bad)
-
-
 def _moment(spelled: str) -> datetime:
     return datetime.fromisoformat(spelled)
-
-
-def _file_table(spark: SparkSession, readings: Sequence[Reading], files: Sequence[Landed]) -> DataFrame:
-    """Number and lineage of the files that are read: a literal that Spark unfolds, so no Python task makes it."""
-    numbers = {reading.part.number for reading in readings}
-    rows = [
-        {"f": file.number, "_file_id": file.file_id, "_landed_at": file.landed_at, "_sequencer": file.sequencer}
-        for file in files
-        if file.number in numbers
-    ]
-    read_as = "array<struct<f:int,_file_id:string,_landed_at:string,_sequencer:string>>"
-    unfolded = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(rows)), read_as)))
-    return unfolded.withColumn("_landed_at", F.col("_landed_at").cast("timestamp"))
 
 
 # What follows runs in Spark's Python workers.
@@ -250,46 +307,36 @@ def _open(part: Part) -> records.Opener:
     return records.opener(part, lambda: io.BytesIO(held))
 
 
-def _find_in(parts: Iterable[Part]) -> tuple[list[Found], dict[str, Shape]]:
+def _ingest(order: Order) -> Answer:
     examiner = Examiner()
-    shapes: dict[str, Shape] = {}
-    known: dict[str, set[Kind]] = {}
+    rows = Rows(order.shape, order.target)
     founds = []
+    try:
+        for part in order.parts:
+            rows.begin(part, order.sources[part.number])
+            founds.append(find(part, _open(part), examiner, rows))
+            if examiner.variety > _VARIETY:
+                examiner.forget()
+                rows.forget()
+        written = rows.close()
+    finally:
+        rows.discard()
+    return Answer(order.dataset, rows.shape, rows.seen, founds, rows.fits, written)
+
+
+def _look_through(parts: Iterable[Part]) -> list[tuple[int, int, int, Shape]]:
+    """How many lines begin in each range, and what the first of each block are made of."""
+    examiner = Examiner()
+    answers = []
     for part in parts:
-        kinds: dict[Kind, None] = {}  # a set that keeps the order
-        found = find_records(part, _open(part), examiner, kinds.setdefault)
-        founds.append(found)
-        if found.error is not None:
-            continue
-        into, before = shapes.setdefault(part.dataset, Shape()), known.setdefault(part.dataset, set())
-        for kind in kinds:
-            if kind not in before:
-                into.see(kind)
-        before.update(kinds)
-        if examiner.variety > _VARIETY:
-            examiner.forget()
-            known.clear()
-    return founds, shapes
-
-
-def _envelopes(readings: Iterable[Reading], kind: Type) -> Iterator[str]:
-    """The valid records, each inside an object that says which file and position it comes from."""
-    for reading in readings:
-        opened, layout = _open(reading.part), reading.found.layout
-        if layout is None:
-            continue
-        number, first = reading.part.number, reading.first
-        bad, odd = set(reading.found.bad), set(reading.found.odd)
-        for position, data in records.read(reading.part, opened, layout):
-            if data is None or position in bad:
-                continue
-            text = data.decode()
-            if kind.plain and position not in odd:
-                yield f'{{"f":{number},"p":{first + position},"r":{text}}}'
-                continue
-            fitted, lossy = rewrite.rewrite(text, kind)
-            kept = f',"x":{_quote(text)}' if lossy else ""
-            yield f'{{"f":{number},"p":{first + position},"r":{fitted}{kept}}}'
+        lines, shape = 0, Shape()
+        with _open(part)() as stream:
+            for number, data in records.whole_lines(stream, part.length, part.start > 0):
+                lines = number if data is None else number + data.count(b"\n")
+                if data is not None and (some := data[: data.rfind(b"\n", 0, _GLANCE) + 1]):
+                    shape.merge(guess.of_lines(some, examiner))
+        answers.append((part.number, part.start, lines, shape))
+    return answers
 
 
 def _quarantined(
@@ -303,7 +350,7 @@ def _quarantined(
         file_id, landed_at, kept = named[task.part.number]
         for position, reason, data in _bad_pieces(task, examiner):
             place = None if data is not None else kept
-            yield reason, file_id, task.first + position, data, place, landed_at, run_id
+            yield reason, file_id, task.part.first + position, data, place, landed_at, run_id
 
 
 def _whole_file(refused: Refused, named: tuple[str, datetime, str | None], run_id: str) -> tuple[Any, ...]:
