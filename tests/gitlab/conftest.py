@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 
 from local import up
+from local.demo.observe import Pipeline
 from local.demo.running import REPOSITORY, own_instance, running
 from local.incidents import USERNAME
 from local.settings import APPLICATION_ACCOUNT, DATA_ACCOUNT, Instance
+from tests.pipeline_under_test import Watched
 
 FOLDER = REPOSITORY / "target" / "gitlab"
 RUNNER = FOLDER / "node_modules" / ".bin" / "gitlab-ci-local"
@@ -70,6 +72,17 @@ class GitLab:
             **more,
         }
         return self._call(job, said)
+
+    def token(self, branch: str) -> str:
+        """A token of another branch's job."""
+        return token(PROJECT, branch)
+
+    def deployed(self) -> Watched:
+        """What the project's pipeline has deployed."""
+        state = Pipeline(self.instance).s3.get_object(Bucket="tui-etl-terraform-state-dev", Key="tui-etl/dev.tfstate")
+        outputs = {name: output["value"] for name, output in json.load(state["Body"])["outputs"].items()}
+        up.write(self.instance, up.read(self.instance) | {"outputs": outputs})
+        return Watched(self.instance)
 
     def jobs(self, **said: str) -> dict[str, dict[str, Any]]:
         """The jobs of a pipeline, by name."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
-import boto3
 import pytest
 
 from local.demo.running import REPOSITORY
@@ -92,25 +90,16 @@ def test_what_was_planned_is_applied(gitlab: GitLab) -> None:
     assert planned.status == 0, planned.output
     applied = gitlab.run("apply dev")
     assert applied.status == 0, applied.output
-    bucket = client(gitlab, "s3").get_object(Bucket="tui-etl-terraform-state-dev", Key="tui-etl/dev.tfstate")
-    assert json.load(bucket["Body"])["outputs"]["workgroup"]["value"] == "tui-etl-dev"
+    assert gitlab.deployed().outputs["workgroup"] == "tui-etl-dev"
 
 
 def test_drift_is_none_at_first_and_then_seen(gitlab: GitLab) -> None:
     none = gitlab.run("drift: [dev]", source="schedule")
     assert none.status == 0, none.output
-    client(gitlab, "lambda").update_function_configuration(FunctionName="tui-etl-reconcile-dev", MemorySize=128)
+    functions = gitlab.deployed().client("lambda")
+    memory = functions.get_function_configuration(FunctionName="tui-etl-reconcile-dev")["MemorySize"]
+    functions.update_function_configuration(FunctionName="tui-etl-reconcile-dev", MemorySize=memory + 1)
     seen = gitlab.run("drift: [dev]", source="schedule")
+    functions.update_function_configuration(FunctionName="tui-etl-reconcile-dev", MemorySize=memory)
     assert seen.status != 0
     assert "memory_size" in seen.output and "dev is not as the code says" in seen.output
-
-
-def client(gitlab: GitLab, service: str) -> Any:
-    environment = gitlab.instance.client_environment()
-    return boto3.client(
-        service,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name=environment["AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
