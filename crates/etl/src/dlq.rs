@@ -1,5 +1,7 @@
 //! `etl dlq`: what lies in the dead-letter queues, and putting it back.
 
+mod render;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -262,37 +264,6 @@ async fn last_task(sqs: &Client, from: &Queue) -> anyhow::Result<ListMessageMove
         .with_context(|| format!("SQS knows of no moving of {}", from.name))
 }
 
-/// A row a message.
-#[must_use]
-pub fn render_list(letters: &Letters, now: Timestamp) -> String {
-    if letters.shown.is_empty() {
-        return style::good(format!("{} is empty", letters.queue));
-    }
-    let rows = letters.shown.iter().map(|letter| {
-        [
-            letter.message_id.clone(),
-            letter
-                .sent_at
-                .map_or_else(|| "-".to_owned(), |at| style::span(now.duration_since(at))),
-            letter.about.clone(),
-            letter
-                .reason
-                .as_deref()
-                .map_or_else(|| "taken up too often".to_owned(), one_line),
-        ]
-    });
-    let table = style::table(&["MESSAGE", "AGE", "ABOUT", "REASON"], rows);
-    let left = letters.messages.saturating_sub(letters.shown.len() as u64);
-    if left == 0 {
-        return table;
-    }
-    format!("{table}\n\n{}", style::dim(format!("and {left} more")))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// The answer; bad news if there are any.
 ///
 /// # Errors
@@ -303,7 +274,7 @@ pub fn answer_list(letters: &Letters, now: Timestamp) -> anyhow::Result<Answer> 
     } else {
         Exit::Bad
     };
-    Answer::new(render_list(letters, now), letters, exit)
+    Answer::new(render::render(letters, now), letters, exit)
 }
 
 /// The answer.

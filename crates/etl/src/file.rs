@@ -2,6 +2,7 @@
 
 pub mod follow;
 pub mod numbers;
+mod render;
 pub mod report;
 
 use anyhow::Context;
@@ -16,7 +17,6 @@ use serde::Serialize;
 use crate::answer::{Answer, Exit, Stop};
 use crate::cli::FileArgs;
 use crate::settings::Settings;
-use crate::style;
 use follow::{Source, Step};
 
 /// One version of a key, and its way.
@@ -304,59 +304,6 @@ fn problems(steps: &[Step]) -> Vec<String> {
         .collect()
 }
 
-/// Each version with its way below it.
-#[must_use]
-pub fn render(files: &[Seen]) -> String {
-    let told: Vec<String> = files.iter().map(render_one).collect();
-    told.join("\n\n")
-}
-
-fn render_one(seen: &Seen) -> String {
-    let mut lines = vec![style::bold(&seen.file_id)];
-    let mut facts = vec![format!("landed {}", style::moment_or_dash(seen.landed_at))];
-    facts.extend(seen.size.map(style::bytes));
-    facts.extend(seen.dataset.iter().map(|name| format!("dataset {name}")));
-    if seen.is_latest == Some(false) {
-        facts.push("an older version of its key".to_owned());
-    }
-    lines.push(facts.join(", "));
-    lines.push(format!("now: {}", style::busy(&seen.is_now)));
-    lines.extend(
-        seen.rows_now
-            .map(|rows| format!("rows in tables now: {rows}")),
-    );
-    if !seen.steps.is_empty() {
-        let rows = seen.steps.iter().chain(&seen.later).map(step_row);
-        let headings = ["GLUE", "RUN", "STATE", "COMMITTED", "RECORDS", "TABLES"];
-        lines.push(style::table(&headings, rows));
-    }
-    let problems = seen.problems.iter();
-    lines.extend(problems.map(|what| format!("{} {what}", style::bad("does not add up:"))));
-    lines.join("\n")
-}
-
-fn step_row(step: &Step) -> [String; 6] {
-    let or_dash = |text: String| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
-        }
-    };
-    let numbers = step.numbers.iter().filter(|(_, number)| **number > 0);
-    let numbers: Vec<String> = numbers
-        .map(|(name, number)| format!("{name} {number}"))
-        .collect();
-    [
-        step.stage.to_string(),
-        step.run_id.clone(),
-        style::state(&step.state),
-        style::moment_or_dash(step.committed_at),
-        or_dash(numbers.join(", ")),
-        or_dash(step.tables.join(", ")),
-    ]
-}
-
 /// The answer; bad news if something does not add up.
 ///
 /// # Errors
@@ -367,7 +314,7 @@ pub fn answer(files: &[Seen]) -> anyhow::Result<Answer> {
     } else {
         Exit::Bad
     };
-    Answer::new(render(files), &files, exit)
+    Answer::new(render::render(files), &files, exit)
 }
 
 #[cfg(test)]

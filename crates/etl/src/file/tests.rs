@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::settings::Environment;
+use crate::style;
 
 const ID: &str = "grp2-landing-dev/tui/legacy/d/a.json#v1";
 const STATE: &str = "ft-ingest-dev-use1-tui";

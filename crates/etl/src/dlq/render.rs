@@ -1,0 +1,36 @@
+//! Dead letters, for people.
+
+use jiff::Timestamp;
+
+use super::Letters;
+use crate::style;
+
+/// A row a message.
+pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
+    if letters.shown.is_empty() {
+        return style::good(format!("{} is empty", letters.queue));
+    }
+    let rows = letters.shown.iter().map(|letter| {
+        [
+            letter.message_id.clone(),
+            letter
+                .sent_at
+                .map_or_else(|| "-".to_owned(), |at| style::span(now.duration_since(at))),
+            letter.about.clone(),
+            letter
+                .reason
+                .as_deref()
+                .map_or_else(|| "taken up too often".to_owned(), one_line),
+        ]
+    });
+    let table = style::table(&["MESSAGE", "AGE", "ABOUT", "REASON"], rows);
+    let left = letters.messages.saturating_sub(letters.shown.len() as u64);
+    if left == 0 {
+        return table;
+    }
+    format!("{table}\n\n{}", style::dim(format!("and {left} more")))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
