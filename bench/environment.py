@@ -7,6 +7,7 @@ from pathlib import Path
 #: Variables of all functions. A new one needs a value here; the error says so.
 VALUES = {
     "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
+    "CLASSIFIED_PREFIX": "tui/legacy/",
     "CLASSIFY_ENABLED": "true",
     "CLASSIFY_JOB": "glue-2-bench",
     "CLASSIFY_TIME": "12:00",
@@ -23,14 +24,20 @@ VALUES = {
     "INCIDENT_URGENCY": "2",
     "INCIDENT_URGENCY_AFTER_COMMIT": "3",
     "INGEST_JOB": "glue-1-bench",
+    "JOB": "glue-2-bench",
+    "KIND": "glue2",
     "LANDING_BUCKET": "landing",
     "LANDING_PREFIX": "tui/legacy/",
     "LEDGER_TABLE": "ledger",
+    "LEGACY_BUCKET": "legacy",
     "LISTING_PAGES": "20",
     "LOOKBACK_HOURS": "72",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:notifications",
+    "QUARANTINE_PREFIX": "tui/legacy/quarantine/",
     "RAW_BUCKET": "raw",
+    "SECURED_BUCKET": "secured",
     "SERVICENOW_SECRET_ID": "servicenow",
+    "STAGING_PREFIX": "tui/legacy/staging/",
     "STATE_BUCKET": "state",
     "TEMP_PREFIX": "tui/legacy/temp/",
 }

@@ -292,6 +292,36 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
 }
 
 #[tokio::test]
+async fn a_file_that_a_run_took_after_it_was_listed_is_left() {
+    let world = World::default();
+    let version = file(&world, LANDED, None);
+    world.state().breaks_copies = true;
+    let event = world.trigger(
+        "cleanup",
+        "r",
+        json!({"keys": [LANDED], "dry_run": false, "mode": "quarantine"}),
+    );
+    call(&world, &event).await.unwrap_err();
+    world.state().put_item(
+        "RUN#1#jr_new",
+        "ITEM",
+        &[("state", "STARTED"), ("job", "INGEST_JOB")],
+    );
+    world.state().set(
+        &format!("FILE#{LANDING}/{LANDED}#{version}"),
+        "assigned_to",
+        "jr_new",
+    );
+    world.state().breaks_copies = false;
+    call(&world, &event).await.unwrap();
+    assert_eq!(
+        world.answer("cleanup", "r").unwrap()["state"],
+        "NOTHING_TO_DO"
+    );
+    assert!(world.state().current(LANDING, LANDED).is_some());
+}
+
+#[tokio::test]
 async fn a_file_that_a_run_took_while_it_was_moved_is_not_put_back_behind_its_back() {
     let world = World::default();
     let version = file(&world, LANDED, None);

@@ -20,7 +20,7 @@ use aws_sdk_glue::operation::start_job_run::{StartJobRunError, StartJobRunOutput
 use aws_sdk_glue::types::error::ConcurrentRunsExceededException;
 use aws_sdk_glue::types::{JobRun, JobRunState};
 use aws_sdk_s3::error::ErrorMetadata;
-use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
+use aws_sdk_s3::operation::copy_object::{CopyObjectError, CopyObjectOutput};
 use aws_sdk_s3::operation::delete_object::{DeleteObjectError, DeleteObjectOutput};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
@@ -72,6 +72,8 @@ pub struct State {
     pub loses_answer: bool,
     /// Puts of objects below this prefix fail.
     pub broken_prefix: Option<String>,
+    /// Copies fail.
+    pub breaks_copies: bool,
     /// Deletes of this key are denied.
     pub denied_key: Option<String>,
     count: usize,
@@ -438,6 +440,12 @@ impl World {
                     .build()
             },
         ));
+        let breaking = self.0.clone();
+        let copy_broken = mock!(Client::copy_object)
+            .match_requests(move |_| breaking.lock().unwrap().breaks_copies)
+            .then_error(|| {
+                CopyObjectError::generic(ErrorMetadata::builder().code("Broken").build())
+            });
         let copy = mock!(Client::copy_object).then_compute_output(self.with(
             |state, input: &aws_sdk_s3::operation::copy_object::CopyObjectInput| {
                 let source = percent_decode_str(input.copy_source().unwrap())
@@ -500,6 +508,7 @@ impl World {
             &put,
             &head_absent,
             &head,
+            &copy_broken,
             &copy,
             &delete_denied,
             &delete,
