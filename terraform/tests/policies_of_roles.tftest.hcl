@@ -1117,3 +1117,51 @@ run "roles" {
     error_message = "Under which conditions the secured reader may do it: ${jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.reader["secured_reader"].json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
   }
 }
+
+run "a_project_of_gitlab_drops_trigger_files_and_reads_their_answers" {
+  command = plan
+
+  variables {
+    gitlab = { url = "https://gitlab.example.com", project = "group/tui-etl", branch = "release" }
+  }
+
+  assert {
+    condition = jsondecode(data.aws_iam_policy_document.gitlab_trust[0].json).Statement == [{
+      Sid       = "JobsOfTheBranch"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = "arn:aws:iam::222222222222:oidc-provider/gitlab.example.com" }
+      Condition = {
+        StringEquals = {
+          "gitlab.example.com:aud" = "https://gitlab.example.com"
+          "gitlab.example.com:sub" = "project_path:group/tui-etl:ref_type:branch:ref:release"
+        }
+      }
+    }]
+    error_message = "The trigger role trusts the tokens of one project's one branch."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(data.aws_iam_policy_document.gitlab_trigger.json).Statement : statement if !startswith(statement.Sid, "ReadWith") && !startswith(statement.Sid, "WriteWith")] == [
+      { Sid = "DropTriggerFiles", Effect = "Allow", Action = "s3:PutObject", Resource = "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/*" },
+      { Sid = "ReadResults", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/*" },
+      {
+        Sid       = "SeeThatThereIsNoResultYet"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Resource  = "arn:aws:s3:::ft-ingest-dev-use1-tui"
+        Condition = { StringLike = { "s3:prefix" = "intermediary/results/*" } }
+      },
+    ]
+    error_message = "The trigger role puts trigger files and reads answers."
+  }
+}
+
+run "without_a_project_of_gitlab_nobody_comes_in_from_there" {
+  command = plan
+
+  assert {
+    condition     = length(aws_iam_role.gitlab_trigger) == 0
+    error_message = "There is a trigger role although no project is named."
+  }
+}

@@ -476,3 +476,23 @@ run "the_secured_prefix_holds_no_wildcard" {
 
   expect_failures = [var.conformed_secured_prefix]
 }
+
+run "a_project_of_gitlab_is_named_in_full" {
+  command = plan
+
+  variables {
+    gitlab = { project = "group/*" }
+  }
+
+  expect_failures = [var.gitlab]
+}
+
+run "a_branch_of_gitlab_is_named_in_full" {
+  command = plan
+
+  variables {
+    gitlab = { project = "group/tui-etl", branch = "*" }
+  }
+
+  expect_failures = [var.gitlab]
+}
