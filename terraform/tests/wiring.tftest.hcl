@@ -904,7 +904,7 @@ run "impatience_is_possible_where_it_is_harmless" {
       landing_grace_seconds  = 2
       telling_lease_seconds  = 3
       schedule_grace_seconds = 4
-      stale_marker_seconds   = 241
+      stale_marker_seconds   = 301
       first_pause_seconds    = 5
       longest_pause_seconds  = 6
     }
@@ -916,7 +916,7 @@ run "impatience_is_possible_where_it_is_harmless" {
       LANDING_GRACE_SECONDS  = "2"
       TELLING_LEASE_SECONDS  = "3"
       SCHEDULE_GRACE_SECONDS = "4"
-      STALE_MARKER_SECONDS   = "241"
+      STALE_MARKER_SECONDS   = "301"
       FIRST_PAUSE_SECONDS    = "5"
       LONGEST_PAUSE_SECONDS  = "6"
     }
