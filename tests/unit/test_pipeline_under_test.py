@@ -11,7 +11,7 @@ from local.demo.observe import GlueRun, Snapshot, TimedOut
 from local.settings import Instance
 from tests.pipeline_under_test import Refused, Watched
 
-ROLES = {"ingest": "glue1-role", "legacy-reader": "analyst"}
+ROLES = {"ingest": "glue1-role", "classify": "other-role", "legacy-reader": "analyst"}
 BUCKET = "arn:aws:s3:::raw"
 
 
