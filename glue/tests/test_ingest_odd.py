@@ -186,13 +186,8 @@ def test_an_odd_input_becomes_what_the_page_says(ingested: Ingested, name: str) 
     assert {file.outcome for file in ingested.told(name)} == {want.outcome}
     good, quarantined = odd_inputs()[name]
     assert (len(found), len(bad)) == (good, quarantined)
-    assert (
-        sum(file.records for file in ingested.told(name)),
-        sum(file.quarantined for file in ingested.told(name)),
-    ) == (
-        good,
-        quarantined,
-    )
+    told = ingested.told(name)
+    assert (sum(file.records for file in told), sum(file.quarantined for file in told)) == (good, quarantined)
 
 
 def piece(name: str, position: int) -> bytes:
