@@ -65,7 +65,7 @@ demo: demo-input build ## the whole flow on INPUT (default: samples), from landi
 
 .PHONY: hostile
 hostile: setup ## every odd input of docs/ingest.md as files in target/hostile; then: make demo INPUT=target/hostile
-	$(PY) -m local.demo.hostile --out target/hostile
+	$(PY) -m local.demo.hostile
 
 # Before the build, which may take ten minutes.
 .PHONY: demo-input
