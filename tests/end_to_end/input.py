@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from local.demo import hostile
 from local.demo.landing import LocalFile, input_files
 from local.demo.running import REPOSITORY
 from tests.unit.test_reference import CASES
@@ -58,6 +59,11 @@ def awkward_files() -> dict[str, bytes]:
         "flights/unlike its contract.json": lines({"delay_minutes": "late", "aircraft": 7}, {"other": [1, "x"]}),
         "hotels/unlike its contract.json": lines({"hotel_id": 5, "revision": "x", "rooms": "none"}, {"revision": 1}),
     }
+
+
+def odd_files() -> dict[str, bytes]:
+    """The odd inputs of docs/ingest.md, all in one dataset: how many columns it gets is not the matter here."""
+    return {f"odd inputs/{name.partition('/')[2]}": content for name, content in hostile.files().items()}
 
 
 def first_of_its_name() -> dict[str, bytes]:

@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from local.demo.books import expected_of_files
 from local.demo.flow import Stock, take_stock
+from local.demo.hostile import QUICK, folder_of
 from local.demo.landing import Landed, LocalFile, land
 from local.demo.observe import Snapshot
 from local.demo.reference import Count
@@ -28,8 +29,10 @@ from tests.end_to_end.input import (
     hostile_files,
     lines,
     many_files,
+    odd_files,
     samples,
 )
+from tests.ingest_page import odd_inputs
 from tests.pipeline_under_test import Watched
 from tui_etl import lineage, storage
 from tui_etl.ledger import Ledger
@@ -60,7 +63,7 @@ def flow(pipeline: Watched, tmp_path_factory: pytest.TempPathFactory) -> Flow:
     folder = tmp_path_factory.mktemp("input")
     many = pipeline.drop(folder, many_files(MANY) | first_of_its_name())
     runs_for_many = len(pipeline.ingested(many).glue_runs(1, ("SUCCEEDED",)))
-    rest = pipeline.drop(folder, hostile_files() | awkward_files()) + land(
+    rest = pipeline.drop(folder, hostile_files() | awkward_files() | odd_files()) + land(
         pipeline.s3, pipeline.bucket("landing"), samples(folder / "s")
     )
     copies = copy_twice(pipeline, folder)
@@ -161,6 +164,19 @@ def test_the_lineage_of_each_file_adds_up_to_its_records_and_its_rows(pipeline: 
         assert way.records() == way.standing() + lost + way.number(1, "quarantined")
     assert sum(way.number(3, "superseded") for way in ways.values()) > 0
     assert sum(way.number(2, "legacy") for way in ways.values()) > 0
+
+
+def test_every_file_is_listed_with_what_became_of_it(flow: Flow) -> None:
+    assert {row.file_id for row in flow.stock.files} == {file.file_id for file in flow.landed}
+    found: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
+    for row in flow.stock.files:
+        if row.dataset == "odd_inputs":
+            found[row.file.split("/")[1]] += row.records
+            quarantined[row.file.split("/")[1]] += row.quarantined
+            assert row.reason or not row.quarantined, row
+    page = {folder_of(name): odd_inputs()[name] for name in QUICK}
+    assert {name: (found[name], quarantined[name]) for name in found} == page
 
 
 def followed(pipeline: Watched) -> lineage.Source:
