@@ -60,13 +60,12 @@ async fn list(
             break;
         }
         let page = list_page(config, clients, &cursor).await?;
-        let (files, unreadable) = landed_files(&page, config, invocation.now);
-        let (taken_in, refused) = take_in_missing(clients, &files, invocation).await?;
-        let failure = unreadable.or(refused);
+        let files = landed_files(&page, config, invocation.now);
+        let (taken_in, failure) = take_in_missing(clients, &files, invocation).await?;
         listing.listed += page.versions().len();
         listing.taken_in += taken_in;
 
-        // One file that the ledger won't have, or that the listing doesn't name, must not hide all that lies behind it: the pass goes on
+        // One file that the ledger won't have must not hide all that lies behind it: the pass goes on
         // from the next page, does not count as one without gaps, and the next pass tries again.
         cursor.has_gaps |= failure.is_some();
         let next = next_cursor(&page, &cursor)?;
@@ -176,55 +175,37 @@ async fn take_in_missing(
 }
 
 /// The files of one page of the listing, without those whose own event may still come. Delete markers
-/// are in a list of their own, and folder markers are no files. And why a version had to be left out: it
-/// is one that nobody would ever hear of.
+/// are in a list of their own, and folder markers are no files.
 #[must_use]
 pub fn landed_files(
     page: &ListObjectVersionsOutput,
     config: &Config,
     now: Timestamp,
-) -> (Vec<FileItem>, Option<anyhow::Error>) {
+) -> Vec<FileItem> {
     let is_encoded = page.encoding_type == Some(EncodingType::Url);
-    let mut files = Vec::new();
-    let mut failure = None;
-    for version in page.versions() {
-        match landed_file(version, is_encoded, config) {
-            Ok(file) => files.extend(file),
-            Err(error) => {
-                let key = version.key.as_deref().unwrap_or("(no key)");
-                tracing::error!(key, error = %format!("{error:#}"), "a version is left out");
-                failure.get_or_insert(
-                    error.context(format!("listed as {key:?}, a version is left out")),
-                );
-            }
-        }
-    }
-    files.retain(|file| now.duration_since(file.landed_at) >= config.patience.landing_grace);
-    (files, failure)
+    page.versions()
+        .iter()
+        .filter_map(|version| landed_file(version, is_encoded, config))
+        .filter(|file| now.duration_since(file.landed_at) >= config.patience.landing_grace)
+        .collect()
 }
 
-/// None if it is no file.
-fn landed_file(
-    version: &ObjectVersion,
-    is_encoded: bool,
-    config: &Config,
-) -> anyhow::Result<Option<FileItem>> {
+fn landed_file(version: &ObjectVersion, is_encoded: bool, config: &Config) -> Option<FileItem> {
     let prefix = &config.landing_prefix;
-    let listed_key = version.key.as_deref().context("it has no key")?;
+    let listed_key = version.key.as_deref()?;
     let key = if is_encoded {
-        decode_key(listed_key)?
+        decode_key(listed_key)
+            .inspect_err(|error| tracing::error!(key = listed_key, %error, "a version is left out"))
+            .ok()?
     } else {
         listed_key.to_owned()
     };
-    let size = u64::try_from(version.size.unwrap_or_default()).context("its size is negative")?;
-    if !is_file(&key, size, prefix) {
-        return Ok(None);
-    }
-    let modified = version.last_modified.as_ref().context("it has no time")?;
-    let landed_at = Timestamp::from_millisecond(modified.to_millis()?)?;
-    Ok(Some(FileItem {
+    let size = u64::try_from(version.size.unwrap_or_default()).ok()?;
+    let landed_at = version.last_modified.as_ref()?.to_millis().ok()?;
+    is_file(&key, size, prefix).then_some(())?;
+    Some(FileItem {
         bucket: config.landing_bucket.clone(),
-        version_id: version.version_id.clone().context("it has no version id")?,
+        version_id: version.version_id.clone()?,
         sequencer: None,
         etag: version
             .e_tag
@@ -235,7 +216,7 @@ fn landed_file(
         size,
         dataset: dataset_of(&key, prefix),
         key,
-        landed_at,
+        landed_at: Timestamp::from_millisecond(landed_at).ok()?,
         assigned_to: None,
-    }))
+    })
 }
