@@ -16,6 +16,8 @@ _ARN_PARAMETERS = ("ResourceArn", "ResourceARN")
 
 def mend(service: str, found: str, path: str, operation: str, body: bytes, params: dict[str, Any]) -> list[str]:
     """The resources of a request of which the emulator thinks that it is about `found`; the first is the main one."""
+    if service == "s3":
+        return [found]  # a body there is an object's content
     request = _json(body)
     if service == "kms":
         return _keys(operation, found, request)
