@@ -11,15 +11,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from bench import paper
 
 PAGE = Path("docs/cost.md")
-GIVEN: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("prices.yaml").read_text())
-PRICES, BILLING, JOBS, LOAD = (GIVEN[name] for name in ("prices", "billing", "jobs", "load"))
+PRICES, BILLING, JOBS, LOAD = (paper.GIVEN[name] for name in ("prices", "billing", "jobs", "load"))
 STANDARD, FLEX = PRICES["DPU-hour, each"], PRICES["DPU-hour with FLEX, each"]
 MB_A_TB, MB_A_GB = 1e6, 1e3
 
@@ -166,10 +162,8 @@ def spell(number: float) -> str:
 
 
 def markdown(cells: Cells) -> str:
-    head, *rows = cells
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)).replace(
-        " --- ", "---"
-    )
+    head, *rows = (f"| {' | '.join(row)} |" for row in cells)
+    return "\n".join((head, "|" + "---|" * len(cells[0]), *rows))
 
 
 def filled(page: str) -> str:

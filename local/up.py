@@ -11,12 +11,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from local import credentials, incidents, prerequisites, processes, terraform
 from local.glue import spark
 from local.settings import APPLICATION_ACCOUNT, REGION, Instance
+from local.whole import written_whole
 
 _KEPT_OVER_A_START = ("terraform",)
 _INHERITED = ("PATH", "JAVA_HOME", "LANG", "LC_ALL", "TMPDIR", "ICEBERG_SPARK_JAR")
@@ -184,9 +184,8 @@ def read(instance: Instance) -> dict[str, Any]:
 
 
 def write(instance: Instance, record: dict[str, Any]) -> None:
-    unfinished = Path(f"{instance.record}.part")
-    unfinished.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    unfinished.replace(instance.record)
+    with written_whole(instance.record) as aside:
+        aside.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def is_up(instance: Instance) -> bool:

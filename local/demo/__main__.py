@@ -18,6 +18,7 @@ from local.demo.observe import Pipeline, QueryFailed, TimedOut
 from local.demo.outcomes import write_files
 from local.demo.running import REPOSITORY, LocalFailed, own_instance, run_local, running
 from local.demo.summary import print_summary
+from local.whole import written_whole
 
 OUT = REPOSITORY / "target" / "demo"
 
@@ -69,11 +70,8 @@ def folder_of(text: str) -> Path:
 
 
 def write_report(path: Path, result: dict[str, Any]) -> None:
-    """The report, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    aside.replace(path)
+    with written_whole(path) as aside:
+        aside.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
 def _interrupt(*_: object) -> None:

@@ -55,13 +55,8 @@ class Account:
         return {name: value for name, value in asdict(self).items() if not name.startswith("reported_")}
 
 
-def expected(landed: Iterable[Landed], folders: Mapping[str, str]) -> dict[str, tuple[int, Count]]:
-    """dataset -> (files, records) by the reference."""
-    return summed(expected_of_files(landed, folders))
-
-
-def summed(by_file: Mapping[str, tuple[str, Count]]) -> dict[str, tuple[int, Count]]:
-    """The same from what `expected_of_files` found."""
+def by_dataset(by_file: Mapping[str, tuple[str, Count]]) -> dict[str, tuple[int, Count]]:
+    """dataset -> (files, records), from what `expected_of_files` found."""
     result: dict[str, tuple[int, Count]] = {}
     for dataset, count in by_file.values():
         number, total = result.get(dataset, (0, Count(0, 0)))

@@ -189,7 +189,7 @@ def take_stock(pipeline: Pipeline, snapshot: Snapshot, landed: list[Landed]) -> 
     rows = {f"{database}.{table}": _count(pipeline, database, table, queries) for database, table in pipeline.tables()}
     committed = {run["run_id"] for run in snapshot.runs if run["state"] == "COMMITTED"}
     expected = books.expected_of_files(landed, snapshot.folders)
-    accounts = books.accounts(books.summed(expected), reports, pipeline.quarantined_rows(committed), rows)
+    accounts = books.accounts(books.by_dataset(expected), reports, pipeline.quarantined_rows(committed), rows)
     files = outcomes.file_rows(landed, expected, reports)
     return Stock(accounts, files, queries, reports, outcomes.problems(files, expected))
 

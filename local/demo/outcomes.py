@@ -15,6 +15,7 @@ from typing import Any
 
 from local.demo.landing import Landed
 from local.demo.reference import Count
+from local.whole import written_whole
 
 INGESTED, UNKNOWN = "ingested", "unknown"
 
@@ -37,7 +38,12 @@ class FileRow:
     @property
     def odd(self) -> bool:
         """Whether it was anything else than taken in whole."""
-        return self.outcome != INGESTED or self.quarantined > 0
+        return is_odd(self.outcome, self.quarantined)
+
+
+def is_odd(outcome: str, quarantined: int) -> bool:
+    """Whether a file was anything else than taken in whole."""
+    return outcome != INGESTED or quarantined > 0
 
 
 def file_rows(
@@ -77,14 +83,11 @@ def tally(rows: Sequence[FileRow]) -> dict[str, int]:
 
 
 def write_files(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """The whole list as CSV, for a spreadsheet; whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    with aside.open("w", newline="", encoding="utf-8") as out:
+    """The whole list as CSV, for a spreadsheet."""
+    with written_whole(path) as aside, aside.open("w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, [field.name for field in fields(FileRow)])
         writer.writeheader()
         writer.writerows(rows)
-    aside.replace(path)
 
 
 def as_json(rows: Iterable[FileRow]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.outcomes import INGESTED
+from local.demo.outcomes import is_odd
 
 NUMBERS = ("files", "records", "quarantined", "superseded", "conformed", "legacy", "secured")
 NAMED = 10
@@ -68,7 +68,7 @@ def files_to_show(files: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], in
     """The files that the summary lists, and how many it leaves to the list in the file."""
     shown = files
     if len(files) > FILES_SHOWN:
-        shown = [row for row in files if row["outcome"] != INGESTED or row["quarantined"]][:ODD_FILES_SHOWN]
+        shown = [row for row in files if is_odd(row["outcome"], row["quarantined"])][:ODD_FILES_SHOWN]
     return shown, len(files) - len(shown)
 
 

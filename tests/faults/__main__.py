@@ -13,10 +13,9 @@ from local.demo.running import REPOSITORY
 from tests.faults.protections import PROTECTIONS, named
 from tests.faults.random_walk import walk_case
 from tests.faults.registry import Case, cases
-from tests.faults.runner import Result, run_all, show
+from tests.faults.runner import Result, run_all, show, write_report
 from tests.faults.unprotected import Absence, Labs, switch_off
 from tests.faults.unprotected import show as show_absences
-from tests.faults.unprotected import write_report as write_absences
 
 REPORTS = REPOSITORY / "target" / "faults"
 
@@ -84,7 +83,7 @@ def unprotect(labs: Labs, name: str, console: Console) -> bool:
 
     absences = switch_off(labs, named(name), say)
     show_absences(absences, console)
-    write_absences(REPORTS / "protections.json", absences)
+    write_report(REPORTS / "protections.json", absences)
     return all(absence.noticed for absence in absences)
 
 

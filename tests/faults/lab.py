@@ -459,8 +459,9 @@ def opened(as_is: bool = False) -> Iterator[Lab]:
         deploy_scripts(lab)
         yield lab
         return
-    with running(own(), variables={TFVARS_VARIABLE: str(HERE / "faults.tfvars")}):
-        lab = Lab(own())
+    instance = own()
+    with running(instance, variables={TFVARS_VARIABLE: str(HERE / "faults.tfvars")}):
+        lab = Lab(instance)
         deploy_scripts(lab)
         lab.rest()  # the deployment's own test event is still on its way
         yield lab

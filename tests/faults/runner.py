@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.whole import written_whole
 from tests.faults.lab import Lab
 from tests.faults.registry import Case
 from tests.faults.verdict import Verdict
@@ -106,12 +107,10 @@ def run_all(
     return results
 
 
-def write_report(path: Path, results: Iterable[Result]) -> None:
-    """Whole or not at all, whenever this is interrupted."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps([asdict(result) for result in results], indent=1, ensure_ascii=False) + "\n")
-    unfinished.replace(path)
+def write_report(path: Path, lines: Iterable[Any]) -> None:
+    """A report of dataclasses, one object a line of its table."""
+    with written_whole(path) as aside:
+        aside.write_text(json.dumps([asdict(line) for line in lines], indent=1, ensure_ascii=False) + "\n")
 
 
 def show(results: list[Result], console: Console) -> None:

@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +202,6 @@ def deploy_library(lab: Lab, protection: Protection | None) -> None:
             archive.writestr(path.relative_to(root).as_posix(), text)
     for key in lab.keys(lab.bucket("scripts"), "lib/"):
         lab.s3.put_object(Bucket=lab.bucket("scripts"), Key=key, Body=target.getvalue())
-
-
-def write_report(path: Path, absences: Iterable[Absence]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(absence) for absence in absences], indent=1, ensure_ascii=False) + "\n")
 
 
 def show(absences: Iterable[Absence], console: Console) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import cost, paper
+from tests.pages import rows, section
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COST = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -86,10 +87,8 @@ def test_numbers_have_two_digits_that_count(number: float, text: str) -> None:
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the first table below a heading, without its head."""
-    lines = SCALE.partition(f"\n## {heading}")[2].partition("\n## ")[0].splitlines()
-    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    return rows[2:]
+    """The rows of the table below a heading, without its head."""
+    return [[cell.strip("*") for cell in row] for row in rows(section(SCALE, heading))]
 
 
 def agrees(text: str, number: float) -> bool:
@@ -104,9 +103,9 @@ def is_about(text: str, number: float) -> bool:
 
 def test_what_a_file_asks_of_the_ledger() -> None:
     names = ("requests a file", "write units", "read units")
-    *rows, total = table("What a file asks of the ledger (reckoned)")
+    *asked, total = table("What a file asks of the ledger (reckoned)")
     steps = paper.steps()
-    for row, step in zip(rows, steps[:-1], strict=True):  # the last one is Glue's
+    for row, step in zip(asked, steps[:-1], strict=True):  # the last one is Glue's
         assert row[1].split()[0] in step["step"]
         assert all(agrees(text or "0", step[name]) for text, name in zip(row[2:], names, strict=True)), row
     assert all(agrees(text, sum(step[name] for step in steps)) for text, name in zip(total[2:], names, strict=True))

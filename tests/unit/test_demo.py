@@ -166,17 +166,23 @@ def test_a_dataset_that_only_the_input_knows_is_a_problem() -> None:
 
 def test_a_file_without_a_dataset_is_one_quarantined_record(tmp_path: Path) -> None:
     file = landed(tmp_path, "secured/a.jsonl", b'{"a":1}\n{"a":2}\n')
-    assert books.expected([file], {}) == {"_none": (1, books.Count(0, 1))}
+    assert books.by_dataset(books.expected_of_files([file], {})) == {"_none": (1, books.Count(0, 1))}
 
 
 def test_of_folders_with_one_table_name_only_the_one_that_has_it_is_read(tmp_path: Path) -> None:
     kept = landed(tmp_path, "foo_bar/a.jsonl", b'{"a":1}\n{"a":2}\n')
     refused = landed(tmp_path, "Foo-Bar/a.jsonl", b'{"a":1}\n{"a":2}\n')
-    assert books.expected([kept, refused], {"foo_bar": "foo_bar"}) == {"foo_bar": (2, books.Count(2, 1))}
+    assert books.by_dataset(books.expected_of_files([kept, refused], {"foo_bar": "foo_bar"})) == {
+        "foo_bar": (2, books.Count(2, 1))
+    }
     # Who has it is all that the ledger is asked: not whether a lone folder is read, or none of several.
     for folders in ({}, {"foo_bar": "somebody else's"}):
-        assert books.expected([kept, refused], folders) == {"foo_bar": (2, books.Count(4, 0))}
-    assert books.expected([kept], {"foo_bar": "Foo-Bar"}) == {"foo_bar": (1, books.Count(2, 0))}
+        assert books.by_dataset(books.expected_of_files([kept, refused], folders)) == {
+            "foo_bar": (2, books.Count(4, 0))
+        }
+    assert books.by_dataset(books.expected_of_files([kept], {"foo_bar": "Foo-Bar"})) == {
+        "foo_bar": (1, books.Count(2, 0))
+    }
 
 
 # --- watching ---
