@@ -178,6 +178,58 @@ locals {
       actions = ["s3:ListBucket"]
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
     }
+    ConformReadQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = [var.raw_prefixes.quarantine]
+      keys    = local.ancestors.quarantine
+    }
+    ConformWriteQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = local.write_actions
+      objects = [var.raw_prefixes.quarantine]
+    }
+    ConformListQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = concat(["${var.raw_prefixes.quarantine}*"], [for key in local.ancestors.quarantine : "${key}/"])
+    }
+
+    # Who lands quarantined records again
+    ReingestReadQuarantine = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = [var.raw_prefixes.quarantine]
+    }
+    ReingestListQuarantine = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = [for folder in values(local.quarantine_folders) : "${folder}*"]
+    }
+    ReingestNote = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:PutObject"]
+      objects = [local.quarantine_folders.reingested]
+    }
+    ReingestReadLandedVersions = {
+      # What a contract refused is landed again as it came, not as Glue 2 had it.
+      role    = "reingest"
+      bucket  = "landing"
+      actions = ["s3:GetObjectVersion"]
+      objects = [var.landing_prefix]
+    }
+    ReingestLand = {
+      role    = "reingest"
+      bucket  = "landing"
+      actions = ["s3:PutObject"]
+      objects = [local.reingested_landing_prefix]
+    }
 
     # Analysts. What the legacy reader gets here is cut down by the denials below.
     LegacyReaderReadTables = {
@@ -204,6 +256,18 @@ locals {
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
+    }
+    SecuredReaderReadQuarantine = {
+      role    = "secured_reader"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = values(local.quarantine_folders)
+    }
+    SecuredReaderListQuarantine = {
+      role    = "secured_reader"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = [for folder in values(local.quarantine_folders) : "${folder}*"]
     }
   }
 
@@ -351,6 +415,28 @@ data "aws_iam_policy_document" "data_bucket" {
       }
     }
   }
+
+  # Nor of anything in the raw bucket, where quarantine lies.
+  dynamic "statement" {
+    for_each = each.key == "raw" ? [1] : []
+    content {
+      sid       = "DenyLegacyReader"
+      effect    = "Deny"
+      actions   = ["s3:*"]
+      resources = [local.bucket_arns.raw, "${local.bucket_arns.raw}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = [local.role_arns.legacy_reader]
+      }
+    }
+  }
 }
 
 # What each role uses the application account's own keys for: the services that read, write (S3 only: DynamoDB makes
@@ -367,6 +453,7 @@ locals {
     conform              = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = [] }
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
+    reingest             = { reads = ["dynamodb"], writes = [], sends = [] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
   }
 

@@ -34,6 +34,7 @@ locals {
     {
       legacy_reader  = local.names.legacy_reader
       secured_reader = local.names.secured_reader
+      reingest       = local.names.reingest
       schedule       = "${local.names.schedule}-role"
     },
   )

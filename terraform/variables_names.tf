@@ -109,6 +109,18 @@ variable "database_names" {
   }
 }
 
+variable "quarantine_database_name" {
+  type        = string
+  description = "Name of the Glue database with the tables of what was refused."
+  default     = "tui_quarantine_{env}"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9_]{1,255}$", replace(var.quarantine_database_name, "{env}", var.environment)))
+    error_message = "quarantine_database_name has 1 to 255 lower-case letters, digits and underscores."
+  }
+}
+
 variable "names" {
   type = object({
     ledger           = optional(string, "tui-file-ledger-{env}")
@@ -120,6 +132,7 @@ variable "names" {
     legacy_workgroup = optional(string, "tui-etl-legacy-{env}")
     legacy_reader    = optional(string, "tui-legacy-reader-{env}")
     secured_reader   = optional(string, "tui-secured-reader-{env}")
+    reingest         = optional(string, "tui-reingest-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
   })

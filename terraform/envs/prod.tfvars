@@ -29,3 +29,4 @@ secret_recovery_window_days       = 30
 # Who may take the readers' roles. Placeholders, like the accounts: AWS refuses a principal that does not exist.
 legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/tui-analyst"]
 secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/tui-secured-analyst"]
+reingest_principal_arns       = ["arn:aws:iam::666666666666:role/tui-data-engineer"]

@@ -20,3 +20,4 @@ secret_recovery_window_days = 7
 # Who may take the readers' roles. Placeholders, like the accounts: AWS refuses a principal that does not exist.
 legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/tui-analyst"]
 secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/tui-secured-analyst"]
+reingest_principal_arns       = ["arn:aws:iam::444444444444:role/tui-data-engineer"]
