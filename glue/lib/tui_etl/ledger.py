@@ -105,6 +105,27 @@ class Ledger:
         pk, sk = protocol.marker(stage, item_pk)
         self.client.delete_item(TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
 
+    def put_quarantine_note(self, stage: int, run_id: str) -> None:
+        """Note that a run which is about to commit has something in quarantine to publish."""
+        fields = {"pk": protocol.quarantine_pk(stage), "sk": run_id, "at": now()}
+        self.client.put_item(TableName=self.table, Item={name: _serialize(value) for name, value in fields.items()})
+
+    def drop_quarantine_note(self, stage: int, run_id: str) -> None:
+        """Remove a run's note, if it is there."""
+        self.client.delete_item(
+            TableName=self.table, Key={"pk": {"S": protocol.quarantine_pk(stage)}, "sk": {"S": run_id}}
+        )
+
+    def quarantine_notes(self, stage: int) -> list[str]:
+        """The runs of a stage that have such a note."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": protocol.quarantine_pk(stage)}},
+            ConsistentRead=True,
+        )
+        return [str(_plain(item)["sk"]) for page in pages for item in page["Items"]]
+
     def assign(self, item_pk: str, me: str, holder: str | None) -> bool:
         """Give an existing item to run `me`, if it still belongs to `holder` (None: to nobody)."""
         values: dict[str, Any] = {":me": me}

@@ -65,8 +65,13 @@ QUARANTINE = StructType(
         StructField("object", StringType()),
         StructField("landed_at", TimestampType()),
         StructField("run_id", StringType()),
+        StructField("dataset", StringType()),
+        StructField("stage", IntegerType()),
+        StructField("origin_file_id", StringType()),
     ]
 )
+#: What the rows of a file have in common: file id, landing time, where it is kept, dataset, stage, origin.
+Named = tuple[str, datetime, str | None, str, int, str | None]
 
 
 @dataclass
@@ -153,6 +158,7 @@ def table(
         "_sequencer",
         F.col("p").alias("_position"),
         F.lit(run_id).alias("_run_id"),
+        "_origin_file_id",
     )
 
 
@@ -172,11 +178,16 @@ def quarantine(
     tasks: list[Reading | Refused] = [*refused, *(r for r in readings if r.found.bad)]
     groups = pack(spark, tasks, _quarantine_weight, _FIND_BYTES)
     numbers = {task.file.number if isinstance(task, Refused) else task.part.number for task in tasks}
-    named = {n: (by_number[n].file_id, _moment(by_number[n].landed_at), objects.get(n)) for n in numbers}
+    named = {n: _named(by_number[n], objects.get(n)) for n in numbers}
     rows = spark.sparkContext.parallelize(groups, len(groups)).flatMap(
         partial(_quarantined, named=named, run_id=run_id)
     )
     return spark.createDataFrame(rows, QUARANTINE, verifySchema=False)
+
+
+def _named(file: Landed, kept: str | None) -> Named:
+    origin = file.origin.file_id if file.origin else None
+    return file.file_id, _moment(file.landed_at), kept, file.place, 1, origin
 
 
 def write(frame: DataFrame, folder: str) -> None:
@@ -230,10 +241,11 @@ def _file_table(spark: SparkSession, readings: Sequence[Reading], files: Sequenc
     numbers = {reading.part.number for reading in readings}
     rows = [
         {"f": file.number, "_file_id": file.file_id, "_landed_at": file.landed_at, "_sequencer": file.sequencer}
+        | ({"_origin_file_id": file.origin.file_id} if file.origin else {})
         for file in files
         if file.number in numbers
     ]
-    read_as = "array<struct<f:int,_file_id:string,_landed_at:string,_sequencer:string>>"
+    read_as = "array<struct<f:int,_file_id:string,_landed_at:string,_sequencer:string,_origin_file_id:string>>"
     unfolded = spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(rows)), read_as)))
     return unfolded.withColumn("_landed_at", F.col("_landed_at").cast("timestamp"))
 
@@ -293,25 +305,25 @@ def _envelopes(readings: Iterable[Reading], kind: Type) -> Iterator[str]:
 
 
 def _quarantined(
-    tasks: Iterable[Reading | Refused], named: dict[int, tuple[str, datetime, str | None]], run_id: str
+    tasks: Iterable[Reading | Refused], named: dict[int, Named], run_id: str
 ) -> Iterator[tuple[Any, ...]]:
     examiner = Examiner()
     for task in tasks:
         if isinstance(task, Refused):
             yield _whole_file(task, named[task.file.number], run_id)
             continue
-        file_id, landed_at, kept = named[task.part.number]
+        file_id, landed_at, kept, *rest = named[task.part.number]
         for position, reason, data in _bad_pieces(task, examiner):
             place = None if data is not None else kept
-            yield reason, file_id, task.first + position, data, place, landed_at, run_id
+            yield reason, file_id, task.first + position, data, place, landed_at, run_id, *rest
 
 
-def _whole_file(refused: Refused, named: tuple[str, datetime, str | None], run_id: str) -> tuple[Any, ...]:
-    file, (file_id, landed_at, kept) = refused.file, named
+def _whole_file(refused: Refused, named: Named, run_id: str) -> tuple[Any, ...]:
+    file, (file_id, landed_at, kept, *rest) = refused.file, named
     data = None
     if file.uri is not None and kept is None:
         data = storage.read(storage.task_s3() if file.uri.startswith("s3:") else None, file.uri)
-    return refused.reason, file_id, 0, data, kept, landed_at, run_id
+    return refused.reason, file_id, 0, data, kept, landed_at, run_id, *rest
 
 
 def _bad_pieces(reading: Reading, examiner: Examiner) -> Iterator[tuple[int, str, bytes | None]]:
