@@ -1,17 +1,19 @@
 """What runs refuse: written aside by Spark, and shown to people once the run has committed.
 
 A job writes Parquet below `<quarantine>/<dataset>/run=<run id>/`. When its run is COMMITTED these files are copied to
-`<quarantine>/committed-rows/month=<yyyy-mm>/`, where the table `quarantine` is. Who reads there sees what committed runs
-refused and nothing else. A run that is cut off in between has left a note in the ledger, and the next run of its stage
-makes the copies: they have the same names whoever makes them.
+`<quarantine>/committed-rows/month=<yyyy-mm>/`, where the table `quarantine` is. Who reads there sees what committed
+runs refused and nothing else. A run that is cut off in between has left a note in the ledger, and the next run of its
+stage makes the copies: they have the same names whoever makes them.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tui_etl import protocol, storage
@@ -47,8 +49,13 @@ def publish(s3: Any, report: Mapping[str, Any]) -> None:
 
     def copy(numbered: tuple[int, str]) -> None:
         number, uri = numbered
+        to = f"{target}/{stage}-{run_id}-{number:05}.parquet"
         bucket, key = storage.split_uri(uri)
-        to_bucket, to_key = storage.split_uri(f"{target}/{stage}-{run_id}-{number:05}.parquet")
+        if not bucket:
+            Path(storage.split_uri(to)[1]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(key, storage.split_uri(to)[1])
+            return
+        to_bucket, to_key = storage.split_uri(to)
         source = {"Bucket": bucket, "Key": key}
         anew = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
         s3.copy_object(CopySource=source, Bucket=to_bucket, Key=to_key, **anew)

@@ -34,8 +34,8 @@ class Landed:
     """A file version that this run holds, and what became of it on the way to staging.
 
     `refused`: why it is quarantined as a whole without being read. `uri` is None if there is nothing to read: it is
-    empty, or it has `vanished`. `head`: its first bytes. `origin`: what it was made of, if it had been in quarantine; its
-    records then count as landed when that did, for they are no newer than what landed meanwhile.
+    empty, or it has `vanished`. `head`: its first bytes. `origin`: what it was made of, if it had been in quarantine;
+    its records then count as landed when that did, for they are no newer than what landed meanwhile.
     """
 
     number: int

@@ -304,9 +304,7 @@ def _envelopes(readings: Iterable[Reading], kind: Type) -> Iterator[str]:
             yield f'{{"f":{number},"p":{first + position},"r":{fitted}{kept}}}'
 
 
-def _quarantined(
-    tasks: Iterable[Reading | Refused], named: dict[int, Named], run_id: str
-) -> Iterator[tuple[Any, ...]]:
+def _quarantined(tasks: Iterable[Reading | Refused], named: dict[int, Named], run_id: str) -> Iterator[tuple[Any, ...]]:
     examiner = Examiner()
     for task in tasks:
         if isinstance(task, Refused):
