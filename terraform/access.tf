@@ -215,7 +215,7 @@ locals {
       role    = "reingest"
       bucket  = "raw"
       actions = ["s3:PutObject"]
-      objects = [local.quarantine_folders.reingested]
+      objects = [local.quarantine_folders.reingested, local.reingest_plans_prefix]
     }
     ReingestReadLandedVersions = {
       # What a contract refused is landed again as it came, not as Glue 2 had it.

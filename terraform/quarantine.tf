@@ -14,6 +14,7 @@ locals {
   quarantine_table_arns   = [for name in keys(local.quarantine_folders) : "${local.arn_prefix}:glue:${local.application_arn}:table/${local.quarantine_database}/${name}"]
 
   # Where a whole file, or the records of one, lands again: below the dataset's own folder.
+  reingest_plans_prefix     = "${var.raw_prefixes.quarantine}reingest-plans/"
   reingested_landing_prefix = "${var.landing_prefix}*/reingested/"
 
   quarantine_tables = {

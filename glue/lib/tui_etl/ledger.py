@@ -160,6 +160,28 @@ class Ledger:
             },
         )
 
+    def order_reingest(self, pk: str, batch: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+        """Add a batch to what is landed again of a file, if nobody has since the item was read as `seen`."""
+        version = int(seen.get("version", 0))
+        return self._update(
+            pk,
+            "SET batches = :batches, version = :next",
+            "version = :version" if version else "attribute_not_exists(version)",
+            {":batches": {**(seen.get("batches") or {}), batch["digest"]: dict(batch)}, ":next": version + 1}
+            | ({":version": version} if version else {}),
+        )
+
+    def mark_reingested(self, pk: str, digest: str, file_id: str) -> bool:
+        """Note under which file id a batch has landed, if that is not noted."""
+        return self._holds(
+            self.client.update_item,
+            Key=_key(pk),
+            UpdateExpression="SET batches.#digest.landed = :landed, version = version + :one",
+            ConditionExpression="attribute_not_exists(batches.#digest.landed)",
+            ExpressionAttributeNames={"#digest": digest},
+            ExpressionAttributeValues={":landed": _serialize(file_id), ":one": _serialize(1)},
+        )
+
     def _update(self, pk: str, expression: str, condition: str, values: Mapping[str, Any]) -> bool:
         names = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in expression + condition else {}
         return self._holds(

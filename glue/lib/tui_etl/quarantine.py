@@ -20,6 +20,8 @@ from tui_etl import protocol, storage
 from tui_etl.ledger import Ledger
 
 COMMITTED_ROWS, REINGESTED_ROWS = "committed-rows", "reingested-rows"
+#: Which records were ordered to be landed again.
+REINGEST_PLANS = "reingest-plans"
 #: The stages that refuse records.
 STAGES = (1, 3)
 

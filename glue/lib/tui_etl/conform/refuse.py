@@ -10,7 +10,7 @@ it is: it is in the table, so it is not in quarantine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -172,14 +172,16 @@ def _changed_elements(
     value: Column, source: DataType, target: DataType, path: str, formats: Mapping[str, str]
 ) -> Iterator[tuple[str, Column]]:
     reasons = [reason for reason, _ in _changed(F.lit(None).cast(source), source, target, path, formats)]
+
+    def changed(number: int) -> Callable[[Column], Column]:
+        return lambda item: list(_changed(item, source, target, path, formats))[number][1]
+
     for number, reason in enumerate(reasons):
-
-        def changed(item: Column, number: int = number) -> Column:
-            return list(_changed(item, source, target, path, formats))[number][1]
-
-        yield reason, F.coalesce(F.exists(value, changed), F.lit(False))
+        yield reason, F.coalesce(F.exists(value, changed(number)), F.lit(False))
 
 
 def _word(kind: DataType) -> str:
     """A type in a message, without the names inside it."""
-    return {"struct": "object"}.get(kind.typeName(), kind.typeName())
+    if isinstance(kind, StructType):
+        return "object"
+    return kind.typeName() if isinstance(kind, ArrayType | MapType) else kind.simpleString()
