@@ -43,7 +43,7 @@ def _landed(s3: Any, file_id: str, wanted: set[int]) -> dict[int, bytes | None]:
         raise Gone(f"{file_id} can't be read any more: {error.response['Error']['Code']}") from error
     come = origin.from_metadata(head.get("Metadata") or {})
     with head["Body"] as start:
-        gzipped = start.read() == records.GZIP
+        gzipped = start.read(len(records.GZIP)) == records.GZIP
     part = records.Part(0, "", "", 0, gzipped)
     open_content = records.opener(part, lambda: s3.get_object(**source)["Body"])
     layout = records.Layout.LINES if come and come.lines else sniff(open_content, Examiner())
