@@ -63,6 +63,10 @@ down: setup ## stop it
 demo: demo-input build ## the whole flow on INPUT (default: samples), from landing to Athena; writes target/demo/report.json
 	$(PY) -m local.demo --input "$(INPUT)"
 
+.PHONY: hostile
+hostile: setup ## every odd input of docs/ingest.md as files in target/hostile; then: make demo INPUT=target/hostile
+	$(PY) -m local.demo.hostile --out target/hostile
+
 # Before the build, which may take ten minutes.
 .PHONY: demo-input
 demo-input: setup

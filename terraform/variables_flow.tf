@@ -205,34 +205,64 @@ variable "job_settings" {
     ingest = optional(object({
       worker_type         = optional(string, "G.1X")
       workers             = optional(number, 2)
+      auto_scaling        = optional(bool, true)
+      execution_class     = optional(string, "STANDARD")
       timeout_minutes     = optional(number, 120)
       max_concurrent_runs = optional(number, 1)
     }), {})
     classify = optional(object({
       worker_type         = optional(string, "G.1X")
       workers             = optional(number, 5)
+      auto_scaling        = optional(bool, true)
+      execution_class     = optional(string, "STANDARD")
       timeout_minutes     = optional(number, 240)
       max_concurrent_runs = optional(number, 1)
     }), {})
     conform = optional(object({
       worker_type         = optional(string, "G.1X")
       workers             = optional(number, 5)
+      auto_scaling        = optional(bool, true)
+      execution_class     = optional(string, "STANDARD")
       timeout_minutes     = optional(number, 240)
       max_concurrent_runs = optional(number, 1)
     }), {})
   })
-  description = "Size, time-out and concurrency of each Glue job. Glue 3 writes tables and runs one at a time."
+  description = <<-EOT
+    Size, time-out and concurrency of each Glue job; docs/cost.md says what they cost.
+    worker_type: 4 vCPUs and 16 GB are enough, as no task holds more than some records of its input. Larger workers cost
+    the same a vCPU; they are for a merge of Glue 3 that spills, whose tasks then share more memory. AWS has more types
+    (G.12X, G.16X, R.1X to R.8X) than the provider of this version knows.
+    workers: all that there are, the driver's among them. Glue 1 runs many times a day on what has just landed, so two
+    do; Glue 2 and 3 have a week before them.
+    auto_scaling: workers is then the most, and what a small run doesn't need is not paid for.
+    execution_class: FLEX costs a third less, starts whenever there is room and may lose its workers on the way, which
+    fails the run; the next one takes its files. That is for what nobody waits for, so not for the Friday's jobs in
+    prod. Glue 1 there can be FLEX, too, if files that land shortly before Friday noon may wait for another week.
+    timeout_minutes: far above what a run needs, since one that is cut off has to begin again, but not for ever:
+    work that a hung run holds is taken over only when Glue has ended it.
+    max_concurrent_runs: one run at a time takes all that is open. Glue 3 writes tables and can't have more.
+  EOT
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for job in values(var.job_settings) : contains(["G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X"], job.worker_type)])
-    error_message = "worker_type must be a worker type of Spark jobs, such as G.1X."
+    condition     = alltrue([for job in values(var.job_settings) : contains(["G.1X", "G.2X", "G.4X", "G.8X"], job.worker_type)])
+    error_message = "worker_type must be G.1X, G.2X, G.4X or G.8X."
   }
 
   validation {
-    condition     = alltrue([for job in values(var.job_settings) : job.workers >= 2])
-    error_message = "A Spark job needs 2 workers or more."
+    condition     = alltrue([for job in values(var.job_settings) : job.workers >= 2 && floor(job.workers) == job.workers])
+    error_message = "A Spark job needs 2 workers or more, a whole number."
+  }
+
+  validation {
+    condition     = alltrue([for job in values(var.job_settings) : contains(["STANDARD", "FLEX"], job.execution_class)])
+    error_message = "execution_class must be STANDARD or FLEX."
+  }
+
+  validation {
+    condition     = alltrue([for job in values(var.job_settings) : job.execution_class != "FLEX" || contains(["G.1X", "G.2X"], job.worker_type)])
+    error_message = "AWS has FLEX for the worker types G.1X and G.2X only."
   }
 
   validation {

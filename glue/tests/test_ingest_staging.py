@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,33 @@ def test_files_that_are_refused_alone_are_to_blame_if_something_else_can_be_read
         landing.stage(*work)
     landing.put("b/1.json", b"of another run")
     assert [str(file.refused).split(": ")[1] for file in landing.stage(*work)] == ["AccessDenied", "AccessDenied"]
+
+
+@pytest.mark.parametrize(("others", "readable"), [(15, True), (16, False)])
+def test_a_witness_is_one_of_the_sixteen_newest_versions(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, others: int, readable: bool
+) -> None:
+    landing.put("z/readable.json", b"of another run")
+    names = [f"b/{number:02}.json" for number in range(others)]
+    for name in names:
+        landing.put(name, b"of another run")
+    work = landing.put("a/1.json", b"x")
+    listed = landing.s3.list_object_versions
+
+    def list_object_versions(**request: Any) -> Any:
+        """The one that can be read is the oldest beyond doubt: the emulated AWS tells whole seconds."""
+        page = listed(**request)
+        for one in page["Versions"]:
+            one["LastModified"] -= timedelta(days=one["Key"].endswith("readable.json"))
+        return page
+
+    monkeypatch.setattr(landing.s3, "list_object_versions", list_object_versions)
+    landing.refuse(monkeypatch, "AccessDenied", "a/1.json", *names)
+    if readable:
+        assert str(landing.stage(work)[0].refused).startswith("can't be read: AccessDenied")
+    else:
+        with pytest.raises(refusals.NothingReadable):
+            landing.stage(work)
 
 
 def test_a_role_that_may_not_list_has_no_witness(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:

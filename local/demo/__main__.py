@@ -15,6 +15,7 @@ from local.demo.display import Display
 from local.demo.flow import Demo, Stuck
 from local.demo.landing import BadInput, read_input
 from local.demo.observe import Pipeline, QueryFailed, TimedOut
+from local.demo.outcomes import write_files
 from local.demo.running import REPOSITORY, LocalFailed, own_instance, run_local, running
 from local.demo.summary import print_summary
 
@@ -36,7 +37,8 @@ def main() -> int:
         if arguments.check_input:
             return 0
         instance = own_instance(OUT / "aws")
-        report.unlink(missing_ok=True)
+        for old in (report, OUT / "files.csv"):
+            old.unlink(missing_ok=True)
         with running(instance, keep=arguments.keep), Display() as display:
             demo = Demo(Pipeline(instance), display, given, fire=lambda schedule: run_local(instance, "fire", schedule))
             result = demo.run()
@@ -53,8 +55,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
         return 130
+    write_files(files := OUT / "files.csv", result["files"])
     write_report(report, result)
-    print_summary(result, report)
+    print_summary(result, report, files)
     return 0 if result["ok"] else 1
 
 

@@ -63,8 +63,13 @@ class Account:
 
 def expected(landed: Iterable[Landed], folders: Mapping[str, str]) -> dict[str, tuple[int, Count]]:
     """dataset -> (files, records) by the reference."""
+    return summed(expected_of_files(landed, folders))
+
+
+def summed(by_file: Mapping[str, tuple[str, Count]]) -> dict[str, tuple[int, Count]]:
+    """The same from what `expected_of_files` found."""
     result: dict[str, tuple[int, Count]] = {}
-    for dataset, count in expected_of_files(landed, folders).values():
+    for dataset, count in by_file.values():
         number, total = result.get(dataset, (0, Count(0, 0)))
         result[dataset] = (number + 1, total + count)
     return result

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local.demo import books, conditions
+from local.demo import books, conditions, outcomes
 from local.demo.display import Display
 from local.demo.landing import Input, Landed, land
 from local.demo.observe import ACTIVE, ENDED_BADLY, STAGES, Pipeline, Snapshot
@@ -148,6 +148,8 @@ class Demo:
             "left_out": [asdict(entry) for entry in self.given.left_out],
             "datasets": [account.row() for account in stock.accounts],
             "totals": books.totals(stock.accounts),
+            "files": outcomes.as_json(stock.files),
+            "outcomes": outcomes.tally(stock.files),
             "runs": [
                 {"job": run.job, "run_id": run.run_id, "state": run.state, "seconds": run.seconds}
                 for run in snapshot.glue
@@ -165,16 +167,19 @@ class Demo:
 
 @dataclass
 class Stock:
-    """What is there in the end: an account a dataset, and the queries that counted the tables."""
+    """What is there in the end: an account a dataset, a row a file, and the queries that counted the tables."""
 
     accounts: list[books.Account]
+    files: list[outcomes.FileRow]
     queries: list[dict[str, Any]]
     reports: list[dict[str, Any]]
+    of_files: list[str]
+    """What is wrong with single files."""
 
     def problems(self) -> list[str]:
         """What does not balance."""
         unbalanced = [f"the report of {report['run_id']}" for report in self.reports if not report["balanced"]]
-        return unbalanced + [problem for account in self.accounts for problem in account.problems()]
+        return unbalanced + [problem for account in self.accounts for problem in account.problems()] + self.of_files
 
 
 def take_stock(pipeline: Pipeline, snapshot: Snapshot, landed: list[Landed]) -> Stock:
@@ -183,8 +188,10 @@ def take_stock(pipeline: Pipeline, snapshot: Snapshot, landed: list[Landed]) -> 
     queries: list[dict[str, Any]] = []
     rows = {f"{database}.{table}": _count(pipeline, database, table, queries) for database, table in pipeline.tables()}
     committed = {run["run_id"] for run in snapshot.runs if run["state"] == "COMMITTED"}
-    counted = books.expected(landed, snapshot.folders)
-    return Stock(books.accounts(counted, reports, pipeline.quarantined_rows(committed), rows), queries, reports)
+    expected = books.expected_of_files(landed, snapshot.folders)
+    accounts = books.accounts(books.summed(expected), reports, pipeline.quarantined_rows(committed), rows)
+    files = outcomes.file_rows(landed, expected, reports)
+    return Stock(accounts, files, queries, reports, outcomes.problems(files, expected))
 
 
 def _count(pipeline: Pipeline, database: str, table: str, queries: list[dict[str, Any]]) -> int:

@@ -8,14 +8,20 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from local.demo.outcomes import INGESTED
 
 NUMBERS = ("files", "records", "quarantined", "superseded", "conformed", "legacy", "secured")
 NAMED = 10
+#: So many files are listed all; of more, those that were not simply taken in, and so many of them at most.
+FILES_SHOWN = 20
+ODD_FILES_SHOWN = 60
 WIDTH_OFF_A_TERMINAL = 120
 
 
-def print_summary(result: dict[str, Any], report: Path, console: Console | None = None) -> None:
-    """What came out, dataset by dataset; then mails, tickets, and what does not balance."""
+def print_summary(result: dict[str, Any], report: Path, files: Path, console: Console | None = None) -> None:
+    """What came out, file by file and dataset by dataset; before it mails and tickets, then what does not balance."""
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH_OFF_A_TERMINAL
@@ -30,6 +36,12 @@ def print_summary(result: dict[str, Any], report: Path, console: Console | None 
         say(f"\nticket {ticket.get('number', '')}: {ticket.get('short_description', '')}", "bold")
         say(str(ticket.get("description", "")).rstrip())
     console.print()
+    shown, left = files_to_show(result["files"])
+    if shown:
+        console.print(_files(shown))
+    outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in result["outcomes"].items())
+    more = f"; {left:,} of them are not shown" if left else ""
+    say(f"Files: {outcomes}{more}. Every file: {files}\n")
     console.print(_datasets(result))
     for run in result["runs"]:
         say(f"{run['job']}  {run['state']} after {run['seconds']:.0f} s  {run['run_id']}")
@@ -50,6 +62,32 @@ def print_summary(result: dict[str, Any], report: Path, console: Console | None 
         f"{result['notifications']} notifications, {result['tickets']} tickets, "
         f"{result['temp_objects_left']} objects left in temp. Report: {report}"
     )
+
+
+def files_to_show(files: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The files that the summary lists, and how many it leaves to the list in the file."""
+    shown = files
+    if len(files) > FILES_SHOWN:
+        shown = [row for row in files if row["outcome"] != INGESTED or row["quarantined"]][:ODD_FILES_SHOWN]
+    return shown, len(files) - len(shown)
+
+
+def _files(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="What became of the files", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("file", overflow="fold", ratio=4)
+    table.add_column("outcome", no_wrap=True)
+    for name in ("records", "quarantined"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reason", overflow="fold", ratio=5)
+    for row in rows:
+        numbers = (f"{row[name]:,}" for name in ("records", "quarantined"))
+        table.add_row(Text(printable(row["file"])), row["outcome"], *numbers, Text(printable(row["reason"])))
+    return table
+
+
+def printable(text: str) -> str:
+    """A text whose control characters can't do anything to a terminal or a table."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _datasets(result: dict[str, Any]) -> Table:

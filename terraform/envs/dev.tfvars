@@ -13,6 +13,13 @@ classify_schedule = {
   timezone = "Europe/London"
 }
 
+# Nobody waits for a run here, so they may take what AWS has to spare.
+job_settings = {
+  ingest   = { execution_class = "FLEX" }
+  classify = { execution_class = "FLEX" }
+  conform  = { execution_class = "FLEX" }
+}
+
 # Files land by hand here: don't make a developer wait long for a batch.
 landing_batch_window_seconds = 20
 

@@ -16,6 +16,7 @@ classify_schedule = {
 landing_max_concurrency = 10
 log_retention_days      = 365
 
+# The most that a run may have; what is small takes fewer.
 job_settings = {
   ingest   = { workers = 5 }
   classify = { workers = 10 }

@@ -13,6 +13,13 @@ classify_schedule = {
   timezone = "Europe/London"
 }
 
+# A release waits for no Friday here: runs may take what AWS has to spare.
+job_settings = {
+  ingest   = { execution_class = "FLEX" }
+  classify = { execution_class = "FLEX" }
+  conform  = { execution_class = "FLEX" }
+}
+
 log_retention_days          = 30
 ledger_deletion_protection  = false
 secret_recovery_window_days = 7

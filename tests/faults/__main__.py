@@ -1,10 +1,11 @@
-"""`python -m tests.faults`: every fault, a table of what became of the records, and target/faults/report.json; and in
-the end each protection off in turn, and target/faults/protections.json."""
+"""`python -m tests.faults`: every fault, a table of what became of the records, and target/faults/report.json (of
+a choice: report-chosen.json); and in the end each protection off in turn, and target/faults/protections.json."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
@@ -12,7 +13,7 @@ from local.demo.running import REPOSITORY
 from tests.faults.protections import PROTECTIONS, named
 from tests.faults.random_walk import walk_case
 from tests.faults.registry import Case, cases
-from tests.faults.runner import Result, run_all, show, write_report
+from tests.faults.runner import Result, run_all, show
 from tests.faults.unprotected import Absence, Labs, switch_off
 from tests.faults.unprotected import show as show_absences
 from tests.faults.unprotected import write_report as write_absences
@@ -43,23 +44,31 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     with Labs(given.as_is) as labs:
         noticed = True
-        results = [] if given.without else hurt(labs, chosen, console)
+        results = [] if given.without else hurt(labs, chosen, report_of(given), console)
         # A choice of faults is somebody's who works on one of them.
-        if given.without or not (given.only or given.quick or given.seed is not None):
+        if given.without or not is_choice(given):
             noticed = unprotect(labs, given.without or "each", console)
     return int(not noticed or any(result.problems() for result in results))
 
 
-def hurt(labs: Labs, chosen: list[tuple[Case, int | None]], console: Console) -> list[Result]:
+def is_choice(given: argparse.Namespace) -> bool:
+    return bool(given.only or given.quick or given.seed is not None)
+
+
+def report_of(given: argparse.Namespace) -> Path:
+    """A choice leaves the report on all faults as it is."""
+    return REPORTS / ("report-chosen.json" if is_choice(given) else "report.json")
+
+
+def hurt(labs: Labs, chosen: list[tuple[Case, int | None]], report: Path, console: Console) -> list[Result]:
     def say(result: Result) -> None:
         word = "FAILED" if result.problems() else "ok"
         console.print(f"{word:6} {result.seconds:6.1f} s  {result.fault}", highlight=False)
         for note in result.notes:
             console.print(f"{'':17}{note}", highlight=False)
 
-    results = run_all(labs.lab, chosen, say)
+    results = run_all(labs.lab, chosen, report, say)
     show(results, console)
-    write_report(REPORTS / "report.json", results)
     return results
 
 

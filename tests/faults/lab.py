@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -444,6 +445,12 @@ def deploy_scripts(lab: Lab) -> None:
         lab.s3.put_object(Bucket=lab.bucket("scripts"), Key=f"jobs/{job}.py", Body=body)
 
 
+@cache
+def own() -> Instance:
+    """One for all labs of the process: its folder and ports are claimed until the process ends."""
+    return own_instance(FOLDER)
+
+
 @contextmanager
 def opened(as_is: bool = False) -> Iterator[Lab]:
     """A lab of its own; `as_is` takes the one that is up in TUI_LOCAL_DIR, and leaves it up."""
@@ -452,9 +459,8 @@ def opened(as_is: bool = False) -> Iterator[Lab]:
         deploy_scripts(lab)
         yield lab
         return
-    instance = own_instance(FOLDER)
-    with running(instance, variables={TFVARS_VARIABLE: str(HERE / "faults.tfvars")}):
-        lab = Lab(instance)
+    with running(own(), variables={TFVARS_VARIABLE: str(HERE / "faults.tfvars")}):
+        lab = Lab(own())
         deploy_scripts(lab)
         lab.rest()  # the deployment's own test event is still on its way
         yield lab

@@ -91,18 +91,27 @@ def describe(error: Exception) -> str:
 
 
 def run_all(
-    lab: Lab, chosen: Iterable[tuple[Case, int | None]], say: Callable[[Result], None] = lambda _: None
+    lab: Lab,
+    chosen: Iterable[tuple[Case, int | None]],
+    report: Path,
+    say: Callable[[Result], None] = lambda _: None,
 ) -> list[Result]:
-    results = []
+    """The report is written before the first case and after each, so that an interrupted run leaves what it saw."""
+    results: list[Result] = []
+    write_report(report, results)
     for case, seed in chosen:
         results.append(run_case(lab, case, seed))
+        write_report(report, results)
         say(results[-1])
     return results
 
 
 def write_report(path: Path, results: Iterable[Result]) -> None:
+    """Whole or not at all, whenever this is interrupted."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(result) for result in results], indent=1, ensure_ascii=False) + "\n")
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps([asdict(result) for result in results], indent=1, ensure_ascii=False) + "\n")
+    unfinished.replace(path)
 
 
 def show(results: list[Result], console: Console) -> None:

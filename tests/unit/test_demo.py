@@ -243,6 +243,16 @@ def test_the_summary_names_every_dataset_mail_ticket_and_problem() -> None:
         "remarks": ["glue-2-dev jr_2 ended FAILED"],
         "datasets": [row | {"superseded": 0, "conformed": 1233, "tables": []}],
         "totals": {"records": 1234},
+        "files": [
+            {
+                "file": "hotels/a\nb.json",
+                "outcome": "quarantined",
+                "records": 0,
+                "quarantined": 1,
+                "reason": "[no] JSON",
+            }
+        ],
+        "outcomes": {"quarantined": 1},
         "runs": [{"job": "glue-2-dev", "run_id": "jr_1", "state": "SUCCEEDED", "seconds": 3.5}],
         "queries": [{"sql": "SELECT", "rows": 1233, "counts": "tui_legacy_dev.hotels"}],
         "lambda_invocations": {"copy": 2},
@@ -253,8 +263,11 @@ def test_the_summary_names_every_dataset_mail_ticket_and_problem() -> None:
         "temp_objects_left": 0,
     }
     written = io.StringIO()
-    print_summary(result, Path("report.json"), Console(file=written))
+    print_summary(result, Path("report.json"), Path("files.csv"), Console(file=written))
     for expected in (
+        "hotels/a\\nb.json",
+        "[no] JSON",
+        "Files: 1 quarantined. Every file: files.csv",
         "1,234",
         "WRONG: hotels: 2 records",
         "note: glue-2-dev jr_2",

@@ -68,6 +68,7 @@ resource "aws_glue_job" "this" {
   glue_version      = var.glue_version
   worker_type       = var.settings.worker_type
   number_of_workers = var.settings.workers
+  execution_class   = var.settings.execution_class
   timeout           = var.settings.timeout_minutes
 
   # A retry is a second run under the same id: it would meet its own item in the ledger. The next run
@@ -91,7 +92,7 @@ resource "aws_glue_job" "this" {
     "--enable-observability-metrics"     = "true"
     "--enable-continuous-cloudwatch-log" = "true"
     "--custom-logGroup-prefix"           = local.log_group_prefix
-  }, var.arguments)
+  }, var.settings.auto_scaling ? { "--enable-auto-scaling" = "true" } : {}, var.arguments)
 
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }

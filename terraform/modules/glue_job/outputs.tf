@@ -30,6 +30,9 @@ output "configuration" {
     script_location     = one(aws_glue_job.this.command[*].script_location)
     glue_version        = aws_glue_job.this.glue_version
     max_retries         = aws_glue_job.this.max_retries
+    worker_type         = aws_glue_job.this.worker_type
+    workers             = aws_glue_job.this.number_of_workers
+    execution_class     = aws_glue_job.this.execution_class
     timeout_minutes     = aws_glue_job.this.timeout
     max_concurrent_runs = one(aws_glue_job.this.execution_property[*].max_concurrent_runs)
     log_groups          = [for group in aws_cloudwatch_log_group.this : group.name]

@@ -22,10 +22,12 @@ variable "settings" {
   type = object({
     worker_type         = string
     workers             = number
+    auto_scaling        = bool
+    execution_class     = string
     timeout_minutes     = number
     max_concurrent_runs = number
   })
-  description = "Size, time-out and concurrency."
+  description = "Size, execution class, time-out and concurrency."
 }
 
 variable "script_location" {
