@@ -249,6 +249,58 @@ locals {
       actions = ["s3:ListBucket"]
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
     }
+    ConformReadQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = [var.raw_prefixes.quarantine]
+      keys    = local.ancestors.quarantine
+    }
+    ConformWriteQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = local.write_actions
+      objects = [var.raw_prefixes.quarantine]
+    }
+    ConformListQuarantine = {
+      role    = "conform"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = concat(["${var.raw_prefixes.quarantine}*"], [for key in local.ancestors.quarantine : "${key}/"])
+    }
+
+    # Who lands quarantined records again
+    ReingestReadQuarantine = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = [var.raw_prefixes.quarantine]
+    }
+    ReingestListQuarantine = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = [for folder in values(local.quarantine_folders) : "${folder}*"]
+    }
+    ReingestNote = {
+      role    = "reingest"
+      bucket  = "raw"
+      actions = ["s3:PutObject"]
+      objects = [local.quarantine_folders.reingested, local.reingest_plans_prefix]
+    }
+    ReingestReadLandedVersions = {
+      # What a contract refused is landed again as it came, not as Glue 2 had it.
+      role    = "reingest"
+      bucket  = "landing"
+      actions = ["s3:GetObjectVersion"]
+      objects = [var.landing_prefix]
+    }
+    ReingestLand = {
+      role    = "reingest"
+      bucket  = "landing"
+      actions = ["s3:PutObject"]
+      objects = [local.reingested_landing_prefix]
+    }
 
     # Operators: which versions a key has.
     OperatorListLanding = {
@@ -283,6 +335,18 @@ locals {
       bucket  = "conformed"
       actions = ["s3:ListBucket"]
       list    = [for prefix in local.conformed_table_prefixes : "${prefix}*"]
+    }
+    SecuredReaderReadQuarantine = {
+      role    = "secured_reader"
+      bucket  = "raw"
+      actions = ["s3:GetObject"]
+      objects = values(local.quarantine_folders)
+    }
+    SecuredReaderListQuarantine = {
+      role    = "secured_reader"
+      bucket  = "raw"
+      actions = ["s3:ListBucket"]
+      list    = [for folder in values(local.quarantine_folders) : "${folder}*"]
     }
   }
 
@@ -430,6 +494,28 @@ data "aws_iam_policy_document" "data_bucket" {
       }
     }
   }
+
+  # Nor of anything in the raw bucket, where quarantine lies.
+  dynamic "statement" {
+    for_each = each.key == "raw" ? [1] : []
+    content {
+      sid       = "DenyLegacyReader"
+      effect    = "Deny"
+      actions   = ["s3:*"]
+      resources = [local.bucket_arns.raw, "${local.bucket_arns.raw}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = [local.role_arns.legacy_reader]
+      }
+    }
+  }
 }
 
 # What each role uses the application account's own keys for: the services that read, write (S3 only: DynamoDB makes
@@ -451,6 +537,7 @@ locals {
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
     operator             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
+    reingest             = { reads = ["dynamodb"], writes = [], sends = [] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
     gitlab_trigger       = { reads = ["s3"], writes = ["s3"], sends = [] }
   }

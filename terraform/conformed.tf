@@ -106,17 +106,19 @@ module "conform" {
   policy_documents = [data.aws_iam_policy_document.conform.json]
 
   arguments = merge(local.job_arguments, {
-    "--legacy_bucket"    = local.buckets.legacy
-    "--secured_bucket"   = local.buckets.secured
-    "--conformed_bucket" = local.buckets.conformed
-    "--legacy_prefix"    = var.conformed_legacy_prefix
-    "--secured_prefix"   = var.conformed_secured_prefix
-    "--legacy_database"  = aws_glue_catalog_database.legacy.name
-    "--secured_database" = aws_glue_catalog_database.secured.name
-    "--contracts_uri"    = local.contracts_uri
-    "--catalog"          = local.catalog_name
-    "--datalake-formats" = "iceberg"
-    "--conf"             = join(" --conf ", [for key, value in merge(local.iceberg_conf, var.spark_conf) : "${key}=${value}"])
+    "--legacy_bucket"     = local.buckets.legacy
+    "--secured_bucket"    = local.buckets.secured
+    "--conformed_bucket"  = local.buckets.conformed
+    "--legacy_prefix"     = var.conformed_legacy_prefix
+    "--secured_prefix"    = var.conformed_secured_prefix
+    "--legacy_database"   = aws_glue_catalog_database.legacy.name
+    "--secured_database"  = aws_glue_catalog_database.secured.name
+    "--contracts_uri"     = local.contracts_uri
+    "--catalog"           = local.catalog_name
+    "--raw_bucket"        = local.buckets.raw
+    "--quarantine_prefix" = var.raw_prefixes.quarantine
+    "--datalake-formats"  = "iceberg"
+    "--conf"              = join(" --conf ", [for key, value in merge(local.iceberg_conf, var.spark_conf) : "${key}=${value}"])
   })
 
   log_retention_days       = var.log_retention_days

@@ -61,6 +61,16 @@ data "aws_iam_policy_document" "job" {
     resources = [for kind in ["manifests", "reports"] : "${local.bucket_arns.state}/${kind}/stage=${each.value}/*"]
   }
 
+  # A report names what its run refused: the next run publishes that for one which was cut off after its commit.
+  dynamic "statement" {
+    for_each = each.key == "classify" ? [] : [each.value]
+    content {
+      sid       = "ReadReports"
+      actions   = ["s3:GetObject"]
+      resources = ["${local.bucket_arns.state}/reports/stage=${statement.value}/*"]
+    }
+  }
+
   # The numbers by file of Glue 2 and Glue 3, which Spark writes: in a folder of their own, as writing takes deleting.
   dynamic "statement" {
     for_each = each.value > 1 ? [each.value] : []

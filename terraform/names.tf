@@ -35,6 +35,7 @@ locals {
       legacy_reader  = local.names.legacy_reader
       secured_reader = local.names.secured_reader
       operator       = local.names.operator
+      reingest       = local.names.reingest
       schedule       = "${local.names.schedule}-role"
     },
   )

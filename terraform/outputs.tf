@@ -49,6 +49,14 @@ output "databases" {
   value       = local.databases
 }
 
+output "quarantine" {
+  description = "database and tables (quarantine, reingested) of what was refused."
+  value = {
+    database = aws_glue_catalog_database.quarantine.name
+    tables   = { for name, table in aws_glue_catalog_table.quarantine : name => table.name }
+  }
+}
+
 output "workgroup" {
   description = "Athena workgroup for all tables."
   value       = aws_athena_workgroup.this["secured"].name
@@ -88,7 +96,7 @@ output "mask_salt_secret" {
 }
 
 output "roles" {
-  description = "Function (by crate), job, reader, schedule => name of its role."
+  description = "Function (by crate), job, reader, reingest, schedule => name of its role."
   value       = { for name, role in local.role_names : replace(name, "_", "-") => role if name != "operator" }
 }
 

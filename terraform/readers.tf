@@ -71,6 +71,7 @@ data "aws_iam_policy_document" "reader" {
       [local.catalog_arn],
       [for name in each.value.databases : local.database_arns[name]],
       [for name in each.value.databases : local.table_arns[name]],
+      contains(each.value.databases, "secured") ? concat([local.quarantine_database_arn], local.quarantine_table_arns) : [],
     )
   }
 
@@ -119,6 +120,26 @@ data "aws_iam_policy_document" "reader" {
       effect    = "Deny"
       actions   = ["glue:*"]
       resources = [local.database_arns.secured, local.table_arns.secured]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "legacy_reader" ? [1] : []
+    content {
+      sid       = "DenyRaw"
+      effect    = "Deny"
+      actions   = ["s3:*"]
+      resources = [local.bucket_arns.raw, "${local.bucket_arns.raw}/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "legacy_reader" ? [1] : []
+    content {
+      sid       = "DenyQuarantine"
+      effect    = "Deny"
+      actions   = ["glue:*"]
+      resources = concat([local.quarantine_database_arn], local.quarantine_table_arns)
     }
   }
 }

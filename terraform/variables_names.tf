@@ -113,6 +113,18 @@ variable "database_names" {
   }
 }
 
+variable "quarantine_database_name" {
+  type        = string
+  description = "Name of the Glue database with the tables of what was refused."
+  default     = "tui_quarantine_{env}"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9_]{1,255}$", replace(var.quarantine_database_name, "{env}", var.environment)))
+    error_message = "quarantine_database_name has 1 to 255 lower-case letters, digits and underscores."
+  }
+}
+
 variable "names" {
   type = object({
     ledger           = optional(string, "tui-file-ledger-{env}")
@@ -125,6 +137,7 @@ variable "names" {
     legacy_reader    = optional(string, "tui-legacy-reader-{env}")
     secured_reader   = optional(string, "tui-secured-reader-{env}")
     operator         = optional(string, "tui-etl-operator-{env}")
+    reingest         = optional(string, "tui-reingest-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
     gitlab_trigger   = optional(string, "tui-etl-trigger-{env}")

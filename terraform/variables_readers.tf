@@ -1,4 +1,4 @@
-# Who may read the conformed tables.
+# Who may read the conformed tables, and who may land again what is in quarantine.
 
 variable "legacy_reader_principal_arns" {
   type        = list(string)
@@ -42,9 +42,30 @@ variable "secured_reader_principal_arns" {
   }
 }
 
+variable "reingest_principal_arns" {
+  type        = list(string)
+  description = "Principals that may take the role of who lands quarantined records again; empty, which dev alone may be, leaves it to IAM in the application account."
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.reingest_principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
+    error_message = "reingest_principal_arns must hold ARNs of IAM principals."
+  }
+
+  validation {
+    condition     = var.environment == "dev" || length(var.reingest_principal_arns) > 0
+    error_message = "reingest_principal_arns must name somebody outside dev: without it, whoever may assume roles in the application account could read quarantine and land files."
+  }
+
+  validation {
+    condition     = var.environment == "dev" || !anytrue([for arn in var.reingest_principal_arns : endswith(arn, ":root")])
+    error_message = "reingest_principal_arns must not name a whole account (:root) outside dev."
+  }
+}
+
 variable "reader_session_hours" {
   type        = number
-  description = "Longest session of a reader's role."
+  description = "Longest session of a reader's role, and of the role that lands quarantined records again."
   default     = 8
 
   validation {

@@ -63,13 +63,19 @@ def test_a_contract_says_what_becomes_of_a_dataset() -> None:
             mode="strict",
             partition_by=[{"field": "a", "transform": "bucket", "buckets": 4}, {"field": "at", "transform": "month"}],
             allowed_lateness={"field": "at", "hours": 48},
-            expectations=[{"rule": "range", "field": "at", "min": "2020-01-01", "on_breach": "warn"}],
+            expectations=[
+                {"rule": "range", "field": "at", "min": "2020-01-01", "on_breach": "warn"},
+                {"rule": "not_null", "fields": ["a"], "on_breach": "quarantine"},
+            ],
         )
     )
     assert (found.key, found.order_by, found.mode, found.formats) == (("a",), "at", "strict", {"at": "dd.MM.yyyy"})
     assert found.partition_by == (Partition("a", "bucket", 4), Partition("at", "month"))
     assert [one.sql for one in found.partition_by] == ["bucket(4, `a`)", "months(`at`)"]
-    assert found.expectations == (Expectation("range", ("at",), "warn", low="2020-01-01"),)
+    assert found.expectations == (
+        Expectation("range", ("at",), "warn", low="2020-01-01"),
+        Expectation("not_null", ("a",), "quarantine"),
+    )
     assert found.lateness is not None and found.lateness.hours == 48
 
 
@@ -116,6 +122,8 @@ BAD: list[tuple[Any, str, bool]] = [
     (expecting(rule="row_count", min=1.5), r"expectations\[0\].min: must be a number", True),
     (expecting(rule="not_null", fields=["a"], on_breach="panic"), r"\[0\].on_breach: must be fail", True),
     (expecting(rule="not_null", fields=["a"], on_breach="rescue"), r"\[0\].on_breach: only the rules", True),
+    (expecting(rule="unique", fields=["a"], on_breach="quarantine"), r"\[0\].on_breach: .* one record", True),
+    (expecting(rule="row_count", min=1, on_breach="quarantine"), r"\[0\].on_breach: .* one record", True),
     (
         expecting(rule="set", field="a.b", values=["x"], on_breach="rescue"),
         r"\[0\].on_breach: only a column can be rescued",

@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from tui_etl.classify import inputs
 from tui_etl.ingest import guess, job, records, staging, strict, transform
+from tui_etl.ingest.origin import Origin
 from tui_etl.ingest.shape import LINEAGE, RESCUED, column_name
 from tui_etl.ingest.staging import Landed
 from tui_etl.run import Outcome
@@ -322,3 +323,21 @@ def _scalars(kind: Any) -> set[str]:
     if isinstance(kind, StructType):
         return set().union(*(_scalars(field.dataType) for field in kind.fields))
     return _scalars(kind.elementType) if kind.typeName() == "array" else {kind.simpleString()}
+
+
+def test_records_from_quarantine_name_their_origin_whether_they_are_good_now_or_not(
+    spark: SparkSession, lake: Lake
+) -> None:
+    come = Origin("landing/tui/legacy/again/old.json#v", "2024-01-01T00:00:00.000Z", lines=True)
+    again = lake.add("again", b'{"n":1\n{"n":2}\n[1]\n', origin=come)
+    new = lake.add("again", b'{"n":3}')
+    broken = lake.add("again", b"no file", origin=Origin(come.file_id, come.landed_at))
+    [balance] = lake.ingest().datasets
+    rows = {(row["n"], row["_file_id"]): row["_origin_file_id"] for row in lake.rows("again").collect()}
+    assert rows == {(2, again): come.file_id, (3, new): None}
+    kept = {(row["file_id"], row["position"]): row for row in lake.quarantined("again")}
+    assert set(kept) == {(again, 1), (again, 3), (broken, 0)}
+    assert {(row["dataset"], row["stage"], row["origin_file_id"]) for row in kept.values()} == {
+        ("again", 1, come.file_id)
+    }
+    assert (balance.records_in, balance.records_out, balance.quarantined, balance.reingested) == (5, 2, 3, 4)

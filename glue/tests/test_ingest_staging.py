@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from pyspark.sql import SparkSession
 
 from tui_etl import arguments, manifest, protocol, run, storage
-from tui_etl.ingest import job, refusals, staging
+from tui_etl.ingest import job, records, refusals, staging
+from tui_etl.ingest.origin import Origin, to_metadata
 from tui_etl.ledger import Ledger
 from tui_etl.run import Work
 from tui_etl.storage import Clients
@@ -37,9 +38,9 @@ class Landing:
         aws.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
         self.count = 0
 
-    def put(self, name: str, body: bytes) -> Work:
-        key = PREFIX + name
-        version = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Tagging="a=b")["VersionId"]
+    def put(self, name: str, body: bytes, **metadata: str) -> Work:
+        key, told = PREFIX + name, {"Tagging": "a=b", "Metadata": metadata}
+        version = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **told)["VersionId"]
         return self.item(key, version, len(body))
 
     def item(self, key: str, version: str, size: int = 0) -> Work:
@@ -287,6 +288,17 @@ def test_of_many_runs_that_claim_a_table_at_once_one_has_it(aws: Clients, ledger
     assert held == {(table.get(protocol.dataset_pk("x")) or {})["folder"]}
 
 
+def test_a_file_that_was_made_of_quarantined_bytes_says_so_and_is_as_old_as_those(landing: Landing) -> None:
+    come = Origin("b/tui/legacy/ü.json#v", "2023-12-31T00:00:00.000Z", lines=True)
+    [made, other] = landing.stage(
+        landing.put("a/made.json", b"[1\n{}\n", **to_metadata(come)), landing.put("a/other.json", b"[1\n{}\n")
+    )
+    assert (made.origin, made.landed_at) == (come, come.landed_at)
+    assert (other.origin, other.landed_at[:4]) == (None, "2024")
+    layouts = [part.layout for file in (made, other) for part in staging.parts(file)]
+    assert layouts == [records.Layout.LINES, None]
+
+
 def test_a_whole_run(
     spark: SparkSession,
     aws: Clients,
@@ -335,3 +347,5 @@ def test_a_whole_run(
     listed = manifest.read(aws.s3, f"s3://{state}/manifests/stage=1/run=jr_1.jsonl", 1, "jr_1")
     assert (sum(output.records for output in listed.outputs), len(listed.items)) == (9, 12)
     assert list(context.ledger.markers(1)) == []
+    shown = spark.read.parquet(f"{tmp_path}/q/committed-rows")
+    assert (shown.count(), context.ledger.quarantine_notes(1)) == (12, [])

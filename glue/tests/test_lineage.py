@@ -124,7 +124,7 @@ def test_a_file_that_was_quarantined_whole_has_no_numbers_later_on() -> None:
         (1, {"records": 6}, "6 records by Glue 1, 5 into Glue 2"),
         (2, {"secured": 0}, "5 into Glue 2, 4 legacy + secured"),
         (3, {"records_in": 4, "superseded": 0}, "5 into Glue 2, 4 into Glue 3"),
-        (3, {"superseded": 0}, "5 into Glue 3, 4 conformed + superseded"),
+        (3, {"superseded": 0}, "5 into Glue 3, 4 conformed + superseded + quarantined"),
     ],
 )
 def test_stages_that_disagree_are_told(books: Books, stage: int, numbers: dict[str, int], problem: str) -> None:

@@ -38,6 +38,7 @@ def test_a_balanced_report_is_json_with_every_number() -> None:
         "replaced": 0,
         "conformed": 0,
         "rescued": 0,
+        "reingested": 0,
         "tables": [],
         "breaches": [],
     }
@@ -105,6 +106,14 @@ def test_a_superseded_record_is_of_some_file() -> None:
     assert json.loads(report.to_json(built))["files_uri"] == "s3://state/lineage"
     with pytest.raises(Unbalanced, match="by file"):
         build(3, [row], by_file=ByFile("s3://state/lineage", [replace(total, superseded=0)]))
+
+
+def test_a_quarantined_record_is_of_some_file() -> None:
+    row = DatasetBalance("a", records_in=5, records_out=4, legacy=4, conformed=4, quarantined=1)
+    total = FileTotals("a", 1, 0, records_in=5, legacy=4, quarantined=1)
+    assert build(3, [row], by_file=ByFile("s3://state/lineage", [total])).balanced
+    with pytest.raises(Unbalanced, match="by file"):
+        build(3, [row], by_file=ByFile("s3://state/lineage", [replace(total, quarantined=0)]))
 
 
 def test_files_without_a_dataset_are_in_the_books_of_none() -> None:

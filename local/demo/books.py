@@ -20,7 +20,10 @@ NO_DATASET = "_none"
 
 @dataclass
 class Account:
-    """One dataset of the input, from landing to its tables; `legacy` and `secured` as Glue 2 decided."""
+    """One dataset of the input, from landing to its tables; `legacy` and `secured` as Glue 2 decided.
+
+    `reingested`: records that came in once more, from quarantine; those are not in the input.
+    """
 
     dataset: str
     files: int = 0
@@ -30,6 +33,7 @@ class Account:
     secured: int = 0
     superseded: int = 0
     conformed: int = 0
+    reingested: int = 0
     tables: list[str] = field(default_factory=list)
     # what the jobs say, to be held against the above
     reported_in: int = 0
@@ -38,9 +42,11 @@ class Account:
 
     def problems(self) -> list[str]:
         accounted = self.conformed + self.quarantined + self.superseded
+        came_in = "records in the input" + (" and from quarantine" if self.reingested else "")
+        number = self.records + self.reingested
         comparisons = [
-            ("records in the input", self.records, "conformed + quarantined + superseded", accounted),
-            ("records in the input", self.records, "records in by Glue 1's reports", self.reported_in),
+            (came_in, number, "conformed + quarantined + superseded", accounted),
+            (came_in, number, "records in by Glue 1's reports", self.reported_in),
             ("rows by Athena", self.conformed, "conformed by Glue 3's reports", self.reported_conformed),
             ("rows in quarantine", self.quarantined, "quarantined by the reports", self.reported_quarantined),
         ]
@@ -101,6 +107,7 @@ def accounts(
             account.superseded += row["superseded"]
             if report["stage"] == 1:
                 account.reported_in += row["records_in"]
+                account.reingested += row.get("reingested", 0)
             if report["stage"] == 2:
                 account.legacy += row["legacy"]
                 account.secured += row["secured"]

@@ -1,4 +1,4 @@
-"""Athena over Iceberg tables: SQL in DuckDB, which reads S3 under the caller's own credentials."""
+"""Athena over Iceberg and Parquet tables: SQL in DuckDB, which reads S3 under the caller's own credentials."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ _ATHENA_TYPES = {
     "BLOB": "varbinary",
 }
 
+_DUCKDB_TYPES = {"string": "VARCHAR", "binary": "BLOB", "int": "INTEGER"}
+
 
 class AccessDenied(Exception):
     """The caller may not read a table of the query."""
@@ -47,9 +49,12 @@ class AccessDenied(Exception):
 
 @dataclass(frozen=True)
 class Table:
+    """`location`: an Iceberg table's current metadata, or the folder of a Parquet table with these `columns`."""
+
     database: str
     name: str
-    metadata_location: str
+    location: str
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 def install(instance: Instance) -> None:
@@ -74,20 +79,28 @@ def install(instance: Instance) -> None:
 
 
 def named_tables(query: str, database: str) -> list[Table]:
-    """The Iceberg tables of the catalog whose names occur in a query (all of a database for information_schema)."""
+    """The tables of the catalog whose names occur in a query (all of a database for information_schema)."""
     words = {text.lower() for kind, text, _, _ in athena._sql_tokens(query) if kind in ("name", "qname")}
     wanted = {(database or "default").lower()} | words
-    tables = []
-    for entry in glue._tables.values():
-        parameters = entry.get("Parameters") or {}
-        location = parameters.get("metadata_location")
-        if parameters.get("table_type", "").upper() != "ICEBERG" or not location:
-            continue
-        if entry["DatabaseName"].lower() in wanted and (
-            entry["Name"].lower() in words or "information_schema" in words
-        ):
-            tables.append(Table(entry["DatabaseName"], entry["Name"], location))
-    return tables
+    return [
+        table
+        for entry in glue._tables.values()
+        if entry["DatabaseName"].lower() in wanted and (entry["Name"].lower() in words or "information_schema" in words)
+        if (table := _table(entry)) is not None
+    ]
+
+
+def _table(entry: dict[str, Any]) -> Table | None:
+    """A table of the catalog, if it is Iceberg or lies as Parquet in folders that Athena works out (projection)."""
+    parameters, storage = entry.get("Parameters") or {}, entry.get("StorageDescriptor") or {}
+    location = parameters.get("metadata_location")
+    if parameters.get("table_type", "").upper() == "ICEBERG" and location:
+        return Table(entry["DatabaseName"], entry["Name"], location)
+    if parameters.get("projection.enabled") == "true" and parameters.get("classification") == "parquet":
+        listed = [*(storage.get("Columns") or []), *(entry.get("PartitionKeys") or [])]
+        columns = tuple((column["Name"], column["Type"]) for column in listed)
+        return Table(entry["DatabaseName"], entry["Name"], storage["Location"].rstrip("/"), columns)
+    return None
 
 
 def _catalog_statement(query: str, database: str) -> dict[str, Any] | None:
@@ -149,8 +162,7 @@ def execute(
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name)}")
         for table in tables:
             view = f"{_quoted(table.database)}.{_quoted(table.name)}"
-            location = table.metadata_location.replace("'", "''")
-            connection.execute(f"CREATE VIEW {view} AS SELECT * FROM iceberg_scan('{location}')")
+            connection.execute(f"CREATE VIEW {view} AS {_selected(connection, table)}")
         connection.execute(f"USE awsdatacatalog.{_quoted(database or 'default')}")
         result = connection.execute(query)
         described = result.description or []
@@ -161,6 +173,22 @@ def execute(
         return {"columns": [column[0] for column in described], "column_types": types, "rows": rows}
     finally:
         connection.close()
+
+
+def _selected(connection: Any, table: Table) -> str:
+    """What a table is in DuckDB's words."""
+    if not table.columns:
+        return f"SELECT * FROM iceberg_scan({_literal(table.location)})"
+    files = _literal(f"{table.location}/*/*.parquet")
+    typed = [(_quoted(name), _DUCKDB_TYPES.get(kind, kind)) for name, kind in table.columns]
+    if not connection.execute(f"SELECT count(*) FROM glob({files})").fetchone()[0]:
+        return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in typed)} WHERE false"
+    columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in typed)
+    return f"SELECT {columns} FROM read_parquet({files}, hive_partitioning = true, union_by_name = true)"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _open(connection: Any, instance: Instance, key: str, secret: str, token: str) -> None:

@@ -342,9 +342,11 @@ run "dev" {
       aws_sns_topic.alerts.name == "tui-etl-alerts-dev" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-dev" &&
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev" &&
-      aws_iam_role.operator.name == "tui-etl-operator-dev"
+      aws_iam_role.operator.name == "tui-etl-operator-dev" &&
+      aws_iam_role.reingest.name == "tui-reingest-dev" &&
+      output.quarantine == { database = "tui_quarantine_dev", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
-    error_message = "A queue, topic, reader or operator is called otherwise."
+    error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."
   }
 
   assert {
@@ -365,6 +367,7 @@ run "test" {
     legacy_reader_principal_arns  = ["arn:aws:iam::444444444444:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/secured-analyst"]
     operator_principal_arns       = ["arn:aws:iam::444444444444:role/operator"]
+    reingest_principal_arns       = ["arn:aws:iam::444444444444:role/engineer"]
   }
 
   assert {
@@ -463,9 +466,11 @@ run "test" {
       aws_sns_topic.alerts.name == "tui-etl-alerts-test" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-test" &&
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test" &&
-      aws_iam_role.operator.name == "tui-etl-operator-test"
+      aws_iam_role.operator.name == "tui-etl-operator-test" &&
+      aws_iam_role.reingest.name == "tui-reingest-test" &&
+      output.quarantine == { database = "tui_quarantine_test", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
-    error_message = "A queue, topic, reader or operator is called otherwise."
+    error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."
   }
 
   assert {
@@ -486,6 +491,7 @@ run "prod" {
     legacy_reader_principal_arns  = ["arn:aws:iam::666666666666:role/analyst"]
     secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/secured-analyst"]
     operator_principal_arns       = ["arn:aws:iam::666666666666:role/operator"]
+    reingest_principal_arns       = ["arn:aws:iam::666666666666:role/engineer"]
   }
 
   assert {
@@ -584,9 +590,11 @@ run "prod" {
       aws_sns_topic.alerts.name == "tui-etl-alerts-prod" &&
       aws_iam_role.reader["legacy_reader"].name == "tui-legacy-reader-prod" &&
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod" &&
-      aws_iam_role.operator.name == "tui-etl-operator-prod"
+      aws_iam_role.operator.name == "tui-etl-operator-prod" &&
+      aws_iam_role.reingest.name == "tui-reingest-prod" &&
+      output.quarantine == { database = "tui_quarantine_prod", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
-    error_message = "A queue, topic, reader or operator is called otherwise."
+    error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."
   }
 
   assert {

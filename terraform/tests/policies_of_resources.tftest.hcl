@@ -253,6 +253,8 @@ run "buckets" {
       IngestTellVanishedFromForbidden = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucketVersions s3:ListBucket on arn:aws:s3:::grp2-landing-dev"
       OperatorListLanding             = "arn:aws:iam::222222222222:role/tui-etl-operator-dev : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
       ReconcileListLanding            = "arn:aws:iam::222222222222:role/tui-etl-reconcile-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
+      ReingestLand                    = "arn:aws:iam::222222222222:role/tui-reingest-dev : s3:PutObject on arn:aws:s3:::grp2-landing-dev/tui/legacy/*/reingested/*"
+      ReingestReadLandedVersions      = "arn:aws:iam::222222222222:role/tui-reingest-dev : s3:GetObjectVersion on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
       SupportCleanupListLanding       = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-landing-dev if tui/legacy/*"
       SupportCleanupMoveLanded        = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:PutObject s3:GetObjectVersion s3:DeleteObjectVersion on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
       SupportTriggerLandAgain         = "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role : s3:PutObject s3:GetObject on arn:aws:s3:::grp2-landing-dev/tui/legacy/*"
@@ -272,16 +274,24 @@ run "buckets" {
         statement.Condition.ArnEquals["aws:PrincipalArn"], ":", statement.Action, "on", statement.Resource, try(["if", statement.Condition.StringLike["s3:prefix"]], []),
       ])) if statement.Effect == "Allow"
       }) == jsonencode({
-      ClassifyListTemp         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/temp/*"
-      ClassifyReadTemp         = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
-      CleanPrefixDeleteTemp    = "arn:aws:iam::222222222222:role/tui-cleanprefix-lambda-dev-role : s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
-      IngestListRaw            = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/* tui/ tui/legacy/ tui/legacy/quarantine/ tui/legacy/temp/"
-      IngestReadRaw            = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/temp arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine arn:aws:s3:::grp2-raw-dev/tui/legacy arn:aws:s3:::grp2-raw-dev/tui"
-      IngestStageCopies        = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/*"
-      IngestWriteRaw           = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
-      SupportCleanupKeepCopies = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:PutObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/_cleanup/*"
-      SupportCleanupListRaw    = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/*"
-      SupportCleanupRemoveRaw  = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:GetObjectVersion s3:DeleteObjectVersion s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      ClassifyListTemp            = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/temp/*"
+      ClassifyReadTemp            = "arn:aws:iam::222222222222:role/glue-2-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
+      CleanPrefixDeleteTemp       = "arn:aws:iam::222222222222:role/tui-cleanprefix-lambda-dev-role : s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/*"
+      ConformListQuarantine       = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/ tui/legacy/ tui/legacy/quarantine/"
+      ConformReadQuarantine       = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine arn:aws:s3:::grp2-raw-dev/tui/legacy arn:aws:s3:::grp2-raw-dev/tui"
+      ConformWriteQuarantine      = "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      IngestListRaw               = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/* tui/ tui/legacy/ tui/legacy/quarantine/ tui/legacy/temp/"
+      IngestReadRaw               = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/temp arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine arn:aws:s3:::grp2-raw-dev/tui/legacy arn:aws:s3:::grp2-raw-dev/tui"
+      IngestStageCopies           = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/*"
+      IngestWriteRaw              = "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role : s3:PutObject s3:DeleteObject s3:AbortMultipartUpload on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      ReingestListQuarantine      = "arn:aws:iam::222222222222:role/tui-reingest-dev : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/committed-rows/* tui/legacy/quarantine/reingested-rows/*"
+      ReingestNote                = "arn:aws:iam::222222222222:role/tui-reingest-dev : s3:PutObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingested-rows/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingest-plans/*"
+      ReingestReadQuarantine      = "arn:aws:iam::222222222222:role/tui-reingest-dev : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
+      SecuredReaderListQuarantine = "arn:aws:iam::222222222222:role/tui-secured-reader-dev : s3:ListBucket on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/committed-rows/* tui/legacy/quarantine/reingested-rows/*"
+      SecuredReaderReadQuarantine = "arn:aws:iam::222222222222:role/tui-secured-reader-dev : s3:GetObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingested-rows/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/committed-rows/*"
+      SupportCleanupKeepCopies    = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:PutObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/_cleanup/*"
+      SupportCleanupListRaw       = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:ListBucketVersions on arn:aws:s3:::grp2-raw-dev if tui/legacy/quarantine/* tui/legacy/staging/* tui/legacy/temp/*"
+      SupportCleanupRemoveRaw     = "arn:aws:iam::222222222222:role/tui-cleanup-support-dev-role : s3:GetObjectVersion s3:DeleteObjectVersion s3:DeleteObject on arn:aws:s3:::grp2-raw-dev/tui/legacy/temp/* arn:aws:s3:::grp2-raw-dev/tui/legacy/staging/* arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"
     })
     error_message = "Who may do what on the raw bucket: ${jsonencode({
       for statement in jsondecode(module.raw_bucket.policy).Statement : statement.Sid => join(" ", flatten([
@@ -382,6 +392,22 @@ run "denials" {
         Resource = ["arn:aws:glue:us-east-1:222222222222:table/tui_secured_dev/*", "arn:aws:glue:us-east-1:222222222222:database/tui_secured_dev"]
         Sid      = "DenySecuredTables"
       },
+      {
+        Action   = "s3:*"
+        Effect   = "Deny"
+        Resource = ["arn:aws:s3:::grp2-raw-dev/*", "arn:aws:s3:::grp2-raw-dev"]
+        Sid      = "DenyRaw"
+      },
+      {
+        Action = "glue:*"
+        Effect = "Deny"
+        Resource = [
+          "arn:aws:glue:us-east-1:222222222222:table/tui_quarantine_dev/reingested",
+          "arn:aws:glue:us-east-1:222222222222:table/tui_quarantine_dev/quarantine",
+          "arn:aws:glue:us-east-1:222222222222:database/tui_quarantine_dev",
+        ]
+        Sid = "DenyQuarantine"
+      },
     ])
     error_message = data.aws_iam_policy_document.reader["legacy_reader"].json
   }
@@ -421,6 +447,21 @@ run "denials" {
   }
 
   assert {
+    # The raw bucket, where quarantine lies.
+    condition = jsonencode([for statement in jsondecode(module.raw_bucket.policy).Statement : statement if statement.Effect == "Deny" && statement.Sid != "DenyPlainHttp"]) == jsonencode([
+      {
+        Action    = "s3:*"
+        Condition = { ArnEquals = { "aws:PrincipalArn" = "arn:aws:iam::222222222222:role/tui-legacy-reader-dev" } }
+        Effect    = "Deny"
+        Principal = "*"
+        Resource  = ["arn:aws:s3:::grp2-raw-dev/*", "arn:aws:s3:::grp2-raw-dev"]
+        Sid       = "DenyLegacyReader"
+      },
+    ])
+    error_message = module.raw_bucket.policy
+  }
+
+  assert {
     condition = alltrue([for bucket, policy in {
       grp2-landing-dev         = module.landing_bucket.policy
       grp2-raw-dev             = module.raw_bucket.policy
@@ -446,6 +487,7 @@ run "denials" {
       [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : document.policy],
       [for document in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : document.policy],
       values(data.aws_iam_policy_document.reader)[*].json,
+      [data.aws_iam_policy_document.reingest.json],
       values(data.aws_iam_policy_document.queue)[*].json,
       values(data.aws_iam_policy_document.topic)[*].json,
       [data.aws_iam_policy_document.operator.json, data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
@@ -546,6 +588,7 @@ run "queues_topics_and_keys" {
       [aws_iam_role_policy.operator.policy, data.aws_iam_policy_document.operator.json],
       [aws_iam_role_policy.reader["legacy_reader"].policy, data.aws_iam_policy_document.reader["legacy_reader"].json],
       [aws_iam_role_policy.reader["secured_reader"].policy, data.aws_iam_policy_document.reader["secured_reader"].json],
+      [aws_iam_role_policy.reingest.policy, data.aws_iam_policy_document.reingest.json],
       [aws_cloudwatch_log_resource_policy.job_failures.policy_document, data.aws_iam_policy_document.job_failures.json],
     ] : jsondecode(pair[0]) == jsondecode(pair[1])])
     error_message = "Each queue, topic, key and role must be given its own policy."
@@ -580,6 +623,7 @@ run "queues_topics_and_keys" {
             "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role",
             "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role",
             "arn:aws:iam::222222222222:role/tui-legacy-reader-dev",
+            "arn:aws:iam::222222222222:role/tui-reingest-dev",
             "arn:aws:iam::222222222222:role/tui-secured-reader-dev",
           ] }
           StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" }
@@ -598,6 +642,7 @@ run "queues_topics_and_keys" {
             "arn:aws:iam::222222222222:role/tui-copygluetrigger-support-dev-role",
             "arn:aws:iam::222222222222:role/tui-copyprefix-glue1-dev-role",
             "arn:aws:iam::222222222222:role/tui-etl-glue3-raw-to-confirmed-dev-role",
+            "arn:aws:iam::222222222222:role/tui-reingest-dev",
           ] }
           StringEquals = { "kms:ViaService" = "s3.us-east-1.amazonaws.com" }
         }

@@ -698,7 +698,7 @@ run "roles" {
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-copyprefix-glue1-dev/error:*"  = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:logs:us-east-1:222222222222:log-group:/aws-glue/jobs/tui-copyprefix-glue1-dev/output:*" = "logs:CreateLogStream logs:PutLogEvents"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=1/*"                                        = "s3:GetObject s3:PutObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=1/*"                                          = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=1/*"                                          = "s3:GetObject s3:PutObject"
       "arn:aws:s3:::grp2-landing-dev"                                                                  = "s3:ListBucket s3:ListBucketVersions"
       "arn:aws:s3:::grp2-landing-dev/tui/legacy/*"                                                     = "s3:GetObjectVersion"
       "arn:aws:s3:::grp2-raw-dev"                                                                      = "s3:ListBucket"
@@ -868,9 +868,14 @@ run "roles" {
       "arn:aws:s3:::ft-ingest-dev-use1-tui/lineage/stage=3/*"                                                    = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=2/*"                                                  = "s3:GetObject"
       "arn:aws:s3:::ft-ingest-dev-use1-tui/manifests/stage=3/*"                                                  = "s3:GetObject s3:PutObject"
-      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=3/*"                                                    = "s3:PutObject"
+      "arn:aws:s3:::ft-ingest-dev-use1-tui/reports/stage=3/*"                                                    = "s3:GetObject s3:PutObject"
       "arn:aws:s3:::grp2-confirmed-tui-dev"                                                                      = "s3:ListBucket"
       "arn:aws:s3:::grp2-confirmed-tui-dev/legacy/*"                                                             = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev"                                                                                = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-dev/tui"                                                                            = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy"                                                                     = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine"                                                          = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"                                                        = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject"
       "arn:aws:s3:::grp2-raw-tui-legacy-dev"                                                                     = "s3:ListBucket"
       "arn:aws:s3:::grp2-raw-tui-legacy-dev/tui/legacy/*"                                                        = "s3:GetObject"
       "arn:aws:s3:::grp2-raw-tui-secured-dev"                                                                    = "s3:ListBucket"
@@ -892,6 +897,11 @@ run "roles" {
       ConformListLegacy = {
         StringLike = {
           "s3:prefix" = "tui/legacy/*"
+        }
+      }
+      ConformListQuarantine = {
+        StringLike = {
+          "s3:prefix" = ["tui/legacy/quarantine/*", "tui/", "tui/legacy/", "tui/legacy/quarantine/"]
         }
       }
       ConformListSecured = {
@@ -1070,18 +1080,24 @@ run "roles" {
         for statement in jsondecode(data.aws_iam_policy_document.reader["secured_reader"].json).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
       ])))
       }) == jsonencode({
-      "arn:aws:athena:us-east-1:222222222222:workgroup/tui-etl-dev"  = "athena:GetQueryExecution athena:GetQueryResults athena:GetWorkGroup athena:StartQueryExecution athena:StopQueryExecution"
-      "arn:aws:glue:us-east-1:222222222222:catalog"                  = "glue:GetDatabase glue:GetTable glue:GetTables"
-      "arn:aws:glue:us-east-1:222222222222:database/tui_legacy_dev"  = "glue:GetDatabase glue:GetTable glue:GetTables"
-      "arn:aws:glue:us-east-1:222222222222:database/tui_secured_dev" = "glue:GetDatabase glue:GetTable glue:GetTables"
-      "arn:aws:glue:us-east-1:222222222222:table/tui_legacy_dev/*"   = "glue:GetDatabase glue:GetTable glue:GetTables"
-      "arn:aws:glue:us-east-1:222222222222:table/tui_secured_dev/*"  = "glue:GetDatabase glue:GetTable glue:GetTables"
-      "arn:aws:kms:us-east-1:111111111111:key/data"                  = "kms:Decrypt"
-      "arn:aws:kms:us-east-1:222222222222:key/application"           = "kms:Decrypt kms:GenerateDataKey"
-      "arn:aws:s3:::ft-athena-dev-use1-tui"                          = "s3:GetBucketLocation"
-      "arn:aws:s3:::ft-athena-dev-use1-tui/results/*"                = "s3:AbortMultipartUpload s3:GetObject s3:ListMultipartUploadParts s3:PutObject"
-      "arn:aws:s3:::grp2-confirmed-tui-dev"                          = "s3:ListBucket"
-      "arn:aws:s3:::grp2-confirmed-tui-dev/legacy/*"                 = "s3:GetObject"
+      "arn:aws:athena:us-east-1:222222222222:workgroup/tui-etl-dev"             = "athena:GetQueryExecution athena:GetQueryResults athena:GetWorkGroup athena:StartQueryExecution athena:StopQueryExecution"
+      "arn:aws:glue:us-east-1:222222222222:catalog"                             = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:database/tui_legacy_dev"             = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:database/tui_quarantine_dev"         = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:database/tui_secured_dev"            = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:table/tui_legacy_dev/*"              = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:table/tui_quarantine_dev/quarantine" = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:table/tui_quarantine_dev/reingested" = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:glue:us-east-1:222222222222:table/tui_secured_dev/*"             = "glue:GetDatabase glue:GetTable glue:GetTables"
+      "arn:aws:kms:us-east-1:111111111111:key/data"                             = "kms:Decrypt"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                      = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:s3:::ft-athena-dev-use1-tui"                                     = "s3:GetBucketLocation"
+      "arn:aws:s3:::ft-athena-dev-use1-tui/results/*"                           = "s3:AbortMultipartUpload s3:GetObject s3:ListMultipartUploadParts s3:PutObject"
+      "arn:aws:s3:::grp2-confirmed-tui-dev"                                     = "s3:ListBucket"
+      "arn:aws:s3:::grp2-confirmed-tui-dev/legacy/*"                            = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev"                                               = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/committed-rows/*"        = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingested-rows/*"       = "s3:GetObject"
     })
     error_message = "What the secured reader may do: ${jsonencode({
       for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.reader["secured_reader"].json).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
@@ -1096,6 +1112,11 @@ run "roles" {
       ReadWithApplicationKey = {
         StringEquals = {
           "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+      SecuredReaderListQuarantine = {
+        StringLike = {
+          "s3:prefix" = ["tui/legacy/quarantine/committed-rows/*", "tui/legacy/quarantine/reingested-rows/*"]
         }
       }
       SecuredReaderListTables = {
@@ -1115,6 +1136,48 @@ run "roles" {
       }
     })
     error_message = "Under which conditions the secured reader may do it: ${jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.reader["secured_reader"].json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" })}"
+  }
+
+  assert {
+    # What the role that lands quarantined records again may do.
+    condition = jsonencode({
+      for arn in distinct(flatten([for statement in jsondecode(data.aws_iam_policy_document.reingest.json).Statement : statement.Resource if statement.Effect == "Allow"])) : arn => join(" ", sort(flatten([
+        for statement in jsondecode(data.aws_iam_policy_document.reingest.json).Statement : statement.Action if statement.Effect == "Allow" && contains(flatten([statement.Resource]), arn)
+      ])))
+      }) == jsonencode({
+      "arn:aws:dynamodb:us-east-1:222222222222:table/tui-file-ledger-dev" = "dynamodb:GetItem dynamodb:UpdateItem"
+      "arn:aws:kms:us-east-1:111111111111:key/data"                       = "kms:Decrypt kms:GenerateDataKey"
+      "arn:aws:kms:us-east-1:222222222222:key/application"                = "kms:Decrypt"
+      "arn:aws:s3:::grp2-landing-dev/tui/legacy/*"                        = "s3:GetObjectVersion"
+      "arn:aws:s3:::grp2-landing-dev/tui/legacy/*/reingested/*"           = "s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev"                                         = "s3:ListBucket"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/*"                 = "s3:GetObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingest-plans/*"  = "s3:PutObject"
+      "arn:aws:s3:::grp2-raw-dev/tui/legacy/quarantine/reingested-rows/*" = "s3:PutObject"
+    })
+    error_message = "What the role that lands quarantined records again may do: ${data.aws_iam_policy_document.reingest.json}"
+  }
+
+  assert {
+    # Under which conditions that role may do it.
+    condition = jsonencode({ for statement in jsondecode(data.aws_iam_policy_document.reingest.json).Statement : statement.Sid => statement.Condition if can(statement.Condition) && statement.Effect == "Allow" }) == jsonencode({
+      ReadWithApplicationKey = {
+        StringEquals = {
+          "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com"
+        }
+      }
+      ReingestListQuarantine = {
+        StringLike = {
+          "s3:prefix" = ["tui/legacy/quarantine/committed-rows/*", "tui/legacy/quarantine/reingested-rows/*"]
+        }
+      }
+      UseKeyOfTheData = {
+        StringEquals = {
+          "kms:ViaService" = "s3.us-east-1.amazonaws.com"
+        }
+      }
+    })
+    error_message = "Under which conditions that role may do it: ${data.aws_iam_policy_document.reingest.json}"
   }
 }
 

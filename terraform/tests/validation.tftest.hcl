@@ -104,7 +104,10 @@ run "first_round" {
     queue_names    = { landing = "a.fifo" }
     topic_names    = { alerts = "a b" }
     database_names = { legacy = "tui-legacy" }
-    names          = { ledger = "" }
+
+    quarantine_database_name = "tui-quarantine"
+
+    names = { ledger = "" }
 
     # prefixes without a slash
     landing_prefix    = "tui/legacy"
@@ -151,6 +154,7 @@ run "first_round" {
     # readers that are none
     legacy_reader_principal_arns  = ["analyst"]
     secured_reader_principal_arns = ["*"]
+    reingest_principal_arns       = ["me"]
     reader_session_hours          = 13
     operator_principal_arns       = ["operator"]
     operator_session_hours        = 0
@@ -186,6 +190,7 @@ run "first_round" {
     var.queue_names,
     var.topic_names,
     var.database_names,
+    var.quarantine_database_name,
     var.names,
     var.landing_prefix,
     var.classified_prefix,
@@ -214,6 +219,7 @@ run "first_round" {
     var.mask_salt_version,
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
+    var.reingest_principal_arns,
     var.reader_session_hours,
     var.operator_principal_arns,
     var.operator_session_hours,
@@ -406,6 +412,7 @@ run "outside_dev_readers_and_operators_are_named" {
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.operator_principal_arns,
+    var.reingest_principal_arns,
   ]
 }
 
@@ -417,6 +424,7 @@ run "outside_dev_no_account_as_a_whole_reads_or_operates" {
     legacy_reader_principal_arns  = ["arn:aws:iam::222222222222:role/analyst", "arn:aws:iam::222222222222:root"]
     secured_reader_principal_arns = ["arn:aws:iam::222222222222:root"]
     operator_principal_arns       = ["arn:aws:iam::222222222222:root"]
+    reingest_principal_arns       = ["arn:aws:iam::222222222222:root"]
 
     # secured tables around the legacy ones
     conformed_legacy_prefix  = "tables/legacy/"
@@ -430,6 +438,7 @@ run "outside_dev_no_account_as_a_whole_reads_or_operates" {
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.operator_principal_arns,
+    var.reingest_principal_arns,
     var.conformed_secured_prefix,
     var.servicenow_incident,
   ]

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
 
 from local.demo import conditions
 from local.demo.observe import GlueRun, QueryFailed
-from local.settings import REGION
+from tests.end_to_end.analyst import Analyst
 from tests.end_to_end.input import lines
 from tests.pipeline_under_test import Watched
 
@@ -82,23 +81,6 @@ def test_analysts_find_their_way_around(pipeline: Watched) -> None:
         assert analyst.athena.get_work_group(WorkGroup=analyst.workgroup)["WorkGroup"]["Name"] == analyst.workgroup
         assert analyst.s3.list_objects_v2(Bucket=pipeline.bucket("conformed"), Prefix="legacy/flights/")["KeyCount"] > 0
         analyst.s3.get_bucket_location(Bucket=pipeline.bucket("athena"))
-
-
-class Analyst(Watched):
-    """A reader's role, with nothing but its own permissions."""
-
-    def __init__(self, pipeline: Watched, name: str) -> None:
-        super().__init__(pipeline.instance)
-        arn = f"arn:aws:iam::222222222222:role/{pipeline.outputs['roles'][name]}"
-        keys = pipeline.client("sts").assume_role(RoleArn=arn, RoleSessionName="analyst")["Credentials"]
-        self.session = boto3.session.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION)
-        self.workgroup = pipeline.outputs["legacy_workgroup" if name == "legacy-reader" else "workgroup"]
-
-    def client(self, service: str, **options: Any) -> Any:
-        return self.session.client(service, endpoint_url=self.instance.endpoint, **options)
-
-    def count(self, database: str, table: str) -> int:
-        return int(self.query(f'SELECT count(*) FROM "{database}"."{table}"', workgroup=self.workgroup)[0][0] or 0)
 
 
 def test_every_granted_action_is_exercised_or_its_exception_has_a_reason(pipeline: Watched) -> None:

@@ -138,6 +138,7 @@ def test_books_that_balance() -> None:
         "secured": 0,
         "superseded": 1,
         "conformed": 1,
+        "reingested": 0,
         "tables": ["tui_legacy_dev.hotels"],
     }
 
@@ -156,6 +157,20 @@ def test_books_that_balance() -> None:
 def test_a_record_lost_or_doubled_anywhere_is_noticed(changes: dict[str, int], told: str) -> None:
     [account] = hotels(**changes)
     assert told in "; ".join(account.problems())
+
+
+def test_a_record_from_quarantine_is_no_record_of_the_input() -> None:
+    counted = {"hotels": (1, books.Count(2, 1))}
+    reports = [
+        stage_report(1, "hotels", records_in=3, quarantined=1),
+        stage_report(1, "hotels", records_in=1, reingested=1),
+        stage_report(3, "hotels", conformed=3),
+    ]
+    [account] = books.accounts(counted, reports, {"hotels": 1}, {"tui_legacy_dev.hotels": 3})
+    assert (account.problems(), account.reingested) == ([], 1)
+    reports[1] = stage_report(1, "hotels", records_in=1)
+    [account] = books.accounts(counted, reports, {"hotels": 1}, {"tui_legacy_dev.hotels": 3})
+    assert "4 records in by Glue 1's reports" in "; ".join(account.problems())
 
 
 def test_a_dataset_that_only_the_input_knows_is_a_problem() -> None:

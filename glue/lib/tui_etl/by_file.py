@@ -20,7 +20,7 @@ from tui_etl.report import FileTotals
 
 FILE_ID = "file_id"
 #: What can be told of a row; `superseded` follows from the others.
-_TOLD = ("records_in", "legacy", "secured", "replaced", "rescued")
+_TOLD = ("records_in", "legacy", "secured", "replaced", "rescued", "quarantined")
 _UNACCOUNTED = "unaccounted"
 
 
@@ -42,8 +42,8 @@ def write(told: Iterable[DataFrame | None], stage: int, dataset: str, files_uri:
     """Write the numbers of each file of a dataset; returns their sums, taken on the way."""
     rows = reduce(DataFrame.unionByName, [frame for frame in told if frame is not None])
     counts = rows.groupBy(FILE_ID).agg(*(F.sum(name).alias(name) for name in _TOLD))
-    unaccounted = F.col("records_in") - F.col("legacy") - F.col("secured")
-    # Only Glue 3 merges records: there, what came in and is in no table has been superseded.
+    unaccounted = F.col("records_in") - F.col("legacy") - F.col("secured") - F.col("quarantined")
+    # Only Glue 3 merges records: there, what came in and is in no table and not refused has been superseded.
     superseded = unaccounted if stage == report.CONFORM else F.lit(0).cast("bigint")
     numbers = [*_TOLD[:3], "superseded", *_TOLD[3:]]
     balanced = (unaccounted >= 0) if stage == report.CONFORM else (unaccounted == 0)

@@ -105,6 +105,27 @@ class Ledger:
         pk, sk = protocol.marker(stage, item_pk)
         self.client.delete_item(TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
 
+    def put_quarantine_note(self, stage: int, run_id: str) -> None:
+        """Note that a run which is about to commit has something in quarantine to publish."""
+        fields = {"pk": protocol.quarantine_pk(stage), "sk": run_id, "at": now()}
+        self.client.put_item(TableName=self.table, Item={name: _serialize(value) for name, value in fields.items()})
+
+    def drop_quarantine_note(self, stage: int, run_id: str) -> None:
+        """Remove a run's note, if it is there."""
+        self.client.delete_item(
+            TableName=self.table, Key={"pk": {"S": protocol.quarantine_pk(stage)}, "sk": {"S": run_id}}
+        )
+
+    def quarantine_notes(self, stage: int) -> list[str]:
+        """The runs of a stage that have such a note."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": protocol.quarantine_pk(stage)}},
+            ConsistentRead=True,
+        )
+        return [str(_plain(item)["sk"]) for page in pages for item in page["Items"]]
+
     def assign(self, item_pk: str, me: str, holder: str | None) -> bool:
         """Give an existing item to run `me`, if it still belongs to `holder` (None: to nobody)."""
         values: dict[str, Any] = {":me": me}
@@ -137,6 +158,28 @@ class Ledger:
                 ":report": report,
                 ":counts": dict(counts),
             },
+        )
+
+    def order_reingest(self, pk: str, batch: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+        """Add a batch to what is landed again of a file, if nobody has since the item was read as `seen`."""
+        version = int(seen.get("version", 0))
+        return self._update(
+            pk,
+            "SET batches = :batches, version = :next",
+            "version = :version" if version else "attribute_not_exists(version)",
+            {":batches": {**(seen.get("batches") or {}), batch["digest"]: dict(batch)}, ":next": version + 1}
+            | ({":version": version} if version else {}),
+        )
+
+    def mark_reingested(self, pk: str, digest: str, file_id: str) -> bool:
+        """Note under which file id a batch has landed, if that is not noted."""
+        return self._holds(
+            self.client.update_item,
+            Key=_key(pk),
+            UpdateExpression="SET batches.#digest.landed = :landed, version = version + :one",
+            ConditionExpression="attribute_not_exists(batches.#digest.landed)",
+            ExpressionAttributeNames={"#digest": digest},
+            ExpressionAttributeValues={":landed": _serialize(file_id), ":one": _serialize(1)},
         )
 
     def _update(self, pk: str, expression: str, condition: str, values: Mapping[str, Any]) -> bool:

@@ -91,11 +91,12 @@ class Lineage:
         """What does not add up from stage to stage."""
         committed = {step.stage for step in self.steps if step.state == protocol.COMMITTED}
         classified, read = (self.number(stage, "records_in") for stage in (2, 3))
+        out = self.number(3, "superseded") + self.number(3, "quarantined")
         comparisons = [
             (2, "records by Glue 1", self.number(1, "records"), "into Glue 2", classified),
             (2, "into Glue 2", classified, "legacy + secured", self.number(2, "legacy") + self.number(2, "secured")),
             (3, "into Glue 2", classified, "into Glue 3", read),
-            (3, "into Glue 3", read, "conformed + superseded", self.conformed() + self.number(3, "superseded")),
+            (3, "into Glue 3", read, "conformed + superseded + quarantined", self.conformed() + out),
         ]
         found = [
             f"{self.file_id}: {left} {left_name}, {right} {right_name}"

@@ -161,6 +161,16 @@ def run_pk(stage: int, run_id: str) -> str:
     return f"RUN#{stage}#{run_id}"
 
 
+def quarantine_pk(stage: int) -> str:
+    """Partition key of the notes of runs that have something in quarantine to publish; the sort key is the run."""
+    return f"QUARANTINE#{stage}"
+
+
+def reingest_pk(stage: int, run_id: str, identity: str) -> str:
+    """Partition key of what was landed again of what a run quarantined of a file."""
+    return f"REINGEST#{stage}#{run_id}#{identity}"
+
+
 def marker(stage: int, item_pk: str) -> tuple[str, str]:
     """Key (pk, sk) of the OPEN marker of an item; hashed, since a sort key holds 1,024 bytes at most."""
     digest = hashlib.sha256(item_pk.encode()).hexdigest()

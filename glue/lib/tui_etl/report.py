@@ -14,6 +14,7 @@ from typing import Any
 
 from tui_etl import storage
 from tui_etl.ledger import spell
+from tui_etl.quarantine import Aside
 
 CLASSIFY, CONFORM = 2, 3
 
@@ -24,7 +25,10 @@ class Unbalanced(AssertionError):
 
 @dataclass
 class DatasetBalance:
-    """Numbers of one dataset in one run; what a stage does not know stays 0."""
+    """Numbers of one dataset in one run; what a stage does not know stays 0.
+
+    `reingested`: of the records that came in, those that had been in quarantine before.
+    """
 
     dataset: str
     files: int = 0
@@ -38,6 +42,7 @@ class DatasetBalance:
     replaced: int = 0
     conformed: int = 0
     rescued: int = 0
+    reingested: int = 0
     tables: list[str] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
 
@@ -67,6 +72,7 @@ class FileTotals:
     superseded: int = 0
     replaced: int = 0
     rescued: int = 0
+    quarantined: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class Report:
     datasets: list[DatasetBalance]
     files: list[FileOutcome]
     files_uri: str | None = None
+    quarantine: Aside | None = None
     balanced: bool = True
 
     def counts(self, items: int) -> dict[str, int]:
@@ -123,6 +130,7 @@ def build(
     datasets: Iterable[DatasetBalance],
     files: Iterable[FileOutcome] = (),
     by_file: ByFile | None = None,
+    quarantine: Aside | None = None,
 ) -> Report:
     """A report that is finished now; raises `Unbalanced` if it doesn't balance."""
     finished_at = datetime.now(UTC)
@@ -137,6 +145,7 @@ def build(
         sorted(datasets, key=lambda row: row.dataset),
         list(files),
         by_file.uri if by_file else None,
+        quarantine,
     )
     assert_balanced(report, by_file)
     return report
@@ -182,7 +191,7 @@ def _file_problems(report: Report) -> list[str]:
 def _total_problems(report: Report, by_file: ByFile) -> list[str]:
     names = ["records_in", "legacy", "secured"]
     if report.stage == CONFORM:
-        names += ["superseded", "replaced", "rescued"]
+        names += ["superseded", "replaced", "rescued", "quarantined"]
     totals = {total.dataset: total for total in by_file.totals}
     problems = [
         f"{name}: has no numbers by file" for name in sorted({row.dataset for row in report.datasets} - {*totals})

@@ -13,11 +13,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tui_etl import manifest, protocol, report, storage
+from tui_etl import manifest, protocol, quarantine, report, storage
 from tui_etl.ledger import Ledger, Marker
 from tui_etl.protocol import AfterCommit, AfterTaking, Begin, Decision, Write
 
@@ -60,12 +60,13 @@ class Work:
 
 @dataclass
 class Outcome:
-    """What `process` did: the files that downstream may read, and the books."""
+    """What `process` did: the files that downstream may read, the books, and what it refused."""
 
     outputs: Sequence[manifest.Output]
     datasets: Sequence[report.DatasetBalance]
     files: Sequence[report.FileOutcome] = field(default_factory=list)
     by_file: report.ByFile | None = None
+    quarantine: quarantine.Aside | None = None
 
 
 def open_context(stage: int, arguments: dict[str, str], clients: storage.Clients | None = None) -> Context:
@@ -88,6 +89,8 @@ def execute(
 ) -> report.Report | None:
     """The whole run: its report, or None if there was nothing to do; raises `RunRefused` if given up for dead."""
     start(context)
+    if context.stage in quarantine.STAGES:
+        quarantine.publish_left(context.s3, context.ledger, context.stage)
     work = take_open(context, max_items)
     if protocol.decide_after_taking(len(work)) is AfterTaking.END_EMPTY:
         end_empty(context)
@@ -102,6 +105,7 @@ def execute(
         outcome.datasets,
         outcome.files,
         outcome.by_file,
+        outcome.quarantine,
     )
     commit(context, [item.pk for item in work], outcome.outputs, result)
     return result
@@ -229,7 +233,10 @@ def end_empty(context: Context) -> None:
 
 
 def commit(context: Context, items: Sequence[str], outputs: Iterable[manifest.Output], result: report.Report) -> None:
-    """Steps 3 to 5: manifest and report, the next stage's marker, the commit on condition, and then the markers."""
+    """Steps 3 to 5: manifest and report, the next stage's marker, the commit on condition, and then the markers.
+
+    What the run refused is shown to people after that.
+    """
     stage, run_id, ledger = context.stage, context.run_id, context.ledger
     manifest_uri = manifest.uri(context.state_bucket, stage, run_id)
     report_uri = report.uri(context.state_bucket, stage, run_id)
@@ -252,9 +259,14 @@ def commit(context: Context, items: Sequence[str], outputs: Iterable[manifest.Ou
         Write.COMMIT: commit_or_refuse,
         Write.DROP_MARKERS: drop_markers,
     }
+    if result.quarantine:
+        ledger.put_quarantine_note(stage, run_id)
     for write in protocol.commit_order(stage):
         writes[write]()
     logger.info("committed", extra=_fields(context) | counts)
+    if result.quarantine:
+        quarantine.publish(context.s3, asdict(result))
+        ledger.drop_quarantine_note(stage, run_id)
 
 
 def read_manifest(context: Context, work: Work) -> manifest.Manifest:

@@ -45,6 +45,10 @@ class Lake:
     contracts: dict[str, contracts.Contract] = field(default_factory=dict)
     files_uri: str = ""
     """Where the last run put its numbers by file."""
+    run_id: str = ""
+    """The last run."""
+    aside: list[str] = field(default_factory=list)
+    """The files with what it refused."""
 
     def __post_init__(self) -> None:
         self.attach(self.spark)
@@ -71,7 +75,9 @@ class Lake:
             zone: Place(self.catalog, zone, f"file:{self.folder}/warehouse/{zone}") for zone in ("legacy", "secured")
         }
         self.files_uri = f"file://{self.folder}/lineage/{next(_numbers)}"
-        return process.Params(places, {}, self.contracts, self.files_uri)
+        self.run_id = f"jr_3_{next(_numbers)}"
+        quarantine = f"file://{self.folder}/quarantine"
+        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id)
 
     def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
         """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""
@@ -93,15 +99,22 @@ class Lake:
         """One Glue 3 run over such files; what it reports must balance."""
         spark = spark or self.spark
         process.configure(spark)
-        outcome = process.conform(spark, self.params(), process.Work(inputs.group(None, outputs), list(runs)))
+        outcome = process.conform(spark, None, self.params(), process.Work(inputs.group(None, outputs), list(runs)))
         at = run.datetime.now(run.UTC)
-        built = report.build(3, "conform", "jr_3", "a test", at, outcome.datasets, (), outcome.by_file)
+        built = report.build(
+            3, "conform", "jr_3", "a test", at, outcome.datasets, (), outcome.by_file, outcome.quarantine
+        )
+        self.aside = outcome.quarantine.files if outcome.quarantine else []
         return {balance.dataset: balance for balance in built.datasets}
 
     def by_file(self, dataset: str) -> dict[str, dict[str, int]]:
         """The numbers of each file in the last run, without those that are 0."""
         rows = self.spark.read.parquet(report.files_of(self.files_uri, dataset)).collect()
         return {row.file_id: {k: v for k, v in row.asDict().items() if v and k != "file_id"} for row in rows}
+
+    def quarantined(self) -> list[Row]:
+        """What the last run refused, in the order of its records' files and positions."""
+        return self.spark.read.parquet(*self.aside).orderBy("file_id", "position").collect() if self.aside else []
 
     def rows(self, zone: str, dataset: str) -> list[Row]:
         """What a table holds, in the order of its records' files and positions."""

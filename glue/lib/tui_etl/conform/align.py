@@ -226,6 +226,11 @@ def _fit_array(value: Column, source: ArrayType, target: ArrayType, path: str, f
     return Fit(F.when(~bad, fitted), [Misfit(path, bad, json_text(value))])
 
 
+def can_fit(source: DataType, target: DataType) -> bool:
+    """Whether any scalar could keep its meaning under another type."""
+    return _fits(F.lit(None).cast(source), source, target) is not None
+
+
 def _fits(value: Column, source: DataType, target: DataType) -> Column | None:
     """Whether a scalar keeps its meaning under another type; None if no value of the one could."""
     numbers = (*WHOLE_NUMBERS, *FLOATS, DecimalType)

@@ -2,26 +2,27 @@
 
 A breach with `on_breach: fail` fails the run, and so does all drift of a strict dataset. Messages name the dataset, the
 rule, how many records break it and files that have some; they never hold a value. What is to be rescued is no breach:
-it is kept out of its column while it is written (`align`).
+it is kept out of its column while it is written (`align`). Nor is what goes to quarantine (`refuse`): the other rules
+are about the records that are left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.conform import described, keyed
 from tui_etl.conform.align import RESCUED, Reading, align
 from tui_etl.conform.contracts import KEY, LINEAGE, OWN, STRICT
-from tui_etl.conform.expectations import FAIL, OF_A_VALUE, RESCUE, WARN, Expectation, holds
+from tui_etl.conform.expectations import FAIL, OF_A_RECORD, QUARANTINE, RESCUE, WARN, Expectation, breaks
 from tui_etl.conform.pair import Pair
+from tui_etl.conform.refuse import REASON
 from tui_etl.conform.types import quoted
 
 #: Paths of drift that a message lists.
@@ -35,7 +36,7 @@ class Breached(RuntimeError):
 
 @dataclass(frozen=True)
 class Breach:
-    """A rule, how many records (for `unique`: values) break it, and up to two files that have some."""
+    """A rule or reason, how many records (for `unique`: values) break it, and up to two files that have some."""
 
     dataset: str
     label: str
@@ -55,24 +56,35 @@ def refuse(breaches: Sequence[Breach]) -> None:
         raise Breached(f"nothing was published; the contract is broken by {'; '.join(failed)}")
 
 
-def breaches(spark: SparkSession, pair: Pair, groups: Sequence[Group]) -> list[Breach]:
-    """What the arriving records of a dataset break, without what is rescued."""
+def breaches(pair: Pair, groups: Sequence[Group], read: Callable[[Group], DataFrame]) -> list[Breach]:
+    """What the records break that arrive of a dataset and are to be published (`read`), without what is rescued."""
     contract = pair.contract
-    checked = [one for one in contract.expectations if one.on_breach != RESCUE]
+    checked = [one for one in contract.expectations if one.on_breach not in (RESCUE, QUARANTINE)]
     found = [breach for one in checked if one.rule == "row_count" for breach in _row_count(pair, one, groups)]
-    by_value = [one for one in checked if one.rule in (*OF_A_VALUE, "not_null")]
+    by_value = [one for one in checked if one.rule in OF_A_RECORD]
     unique = [one for one in checked if one.rule == "unique"]
     if not (by_value or unique or contract.lateness or contract.mode == STRICT):
         return found
-    rows = reduce(DataFrame.unionByName, [_typed(spark, pair, group) for group in groups])
+    rows = reduce(DataFrame.unionByName, [_typed(pair, read(group)) for group in groups])
     found += _of_values(pair, by_value, rows)
     found += [breach for one in unique for breach in _unique(pair, one, rows)]
     return found + (_drift(pair, rows) if contract.mode == STRICT else [])
 
 
-def _typed(spark: SparkSession, pair: Pair, group: Group) -> DataFrame:
-    """The rows of a group as the contract has them; `_rescued` has what drifted, and nothing from before."""
-    df = inputs.read(spark, group)
+def to_quarantine(pair: Pair, refused: Sequence[DataFrame]) -> list[Breach]:
+    """What is told of records that go to quarantine: by reason, how many there are."""
+    if not refused:
+        return []
+    rows = reduce(DataFrame.unionByName, [frame.select(quoted(REASON), "_file_id") for frame in refused])
+    found = rows.groupBy(quoted(REASON)).agg(F.count(F.lit(1)), F.min("_file_id"), F.max("_file_id"))
+    return [
+        _breach(pair, f"{reason}, to quarantine", count, (first, last), QUARANTINE)
+        for reason, count, first, last in found.orderBy(quoted(REASON)).collect()
+    ]
+
+
+def _typed(pair: Pair, df: DataFrame) -> DataFrame:
+    """Rows that Glue 2 wrote as the contract has them; `_rescued` has what drifted, and nothing from before."""
     columns = [StructField(name, LINEAGE[name][0]) for name in _COLUMNS]
     if pair.contract.key:
         df = keyed.with_key(df, pair.contract, pair.described)
@@ -107,11 +119,9 @@ def _of_values(pair: Pair, expected: Sequence[Expectation], rows: DataFrame) -> 
 
 def _wrong(pair: Pair, one: Expectation) -> Column:
     values = [F.col(quoted(*path.split("."))) for path in one.fields]
-    if one.rule == "not_null":
-        return reduce(lambda left, right: left | right, (value.isNull() for value in values))
     kind = described.at(pair.described, one.fields[0])
     assert kind is not None
-    return ~holds(one, values[0], kind)
+    return breaks(one, values, kind)
 
 
 def _row_count(pair: Pair, one: Expectation, groups: Sequence[Group]) -> Iterator[Breach]:

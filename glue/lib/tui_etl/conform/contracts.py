@@ -22,6 +22,10 @@ LINEAGE = {
     "_sequencer": (StringType(), "S3's order among the versions of one key"),
     "_position": (LongType(), "Number of the line or element in the file"),
     "_run_id": (StringType(), "The Glue 1 run that took the file in"),
+    "_origin_file_id": (
+        StringType(),
+        "The quarantined file version that the file was made of; null if it is none such",
+    ),
     "_rule_id": (StringType(), "The rule that classified the record"),
     "_rules_version": (StringType(), "The version of the rules"),
     "_rescued": (StringType(), "JSON object of what did not fit its column, by path; a whole record as _record"),

@@ -21,9 +21,11 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
-FAIL, RESCUE, WARN = "fail", "rescue", "warn"
+FAIL, RESCUE, QUARANTINE, WARN = "fail", "rescue", "quarantine", "warn"
 #: Rules about one value: only such a value can be kept out of its column, and in `_rescued`.
 OF_A_VALUE = ("range", "set", "regex")
+#: Rules about one record: only such a record can be kept out of the tables.
+OF_A_RECORD = ("not_null", *OF_A_VALUE)
 
 #: What each rule must have, and of what it must have something, beside `rule` and `on_breach`.
 _ENTRIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -83,6 +85,13 @@ def holds(expectation: Expectation, value: Column, kind: DataType) -> Column:
     return F.coalesce(found, F.lit(True))
 
 
+def breaks(expectation: Expectation, values: Sequence[Column], kind: DataType) -> Column:
+    """Whether a record with these values of the expectation's fields breaks it; `kind` is the type of the first."""
+    if expectation.rule == "not_null":
+        return reduce(lambda one, other: one | other, (value.isNull() for value in values))
+    return ~holds(expectation, values[0], kind)
+
+
 def _constant(value: Any, kind: DataType) -> Column:
     return F.lit(value).cast(kind) if isinstance(value, str) else F.lit(value)
 
@@ -135,8 +144,10 @@ def _wrong_fields(entry: Mapping[str, Any], contract: Mapping[str, Any]) -> Iter
 
 def _wrong_breach(entry: Mapping[str, Any], contract: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     on_breach = entry.get("on_breach", FAIL)
-    if on_breach not in (FAIL, RESCUE, WARN):
-        yield "on_breach", f"must be {FAIL}, {RESCUE} or {WARN}"
+    if on_breach not in (FAIL, RESCUE, QUARANTINE, WARN):
+        yield "on_breach", f"must be {FAIL}, {RESCUE}, {QUARANTINE} or {WARN}"
+    if on_breach == QUARANTINE and entry["rule"] not in OF_A_RECORD:
+        yield "on_breach", f"only the rules {', '.join(OF_A_RECORD)} can quarantine: they are about one record"
     if on_breach != RESCUE:
         return
     if entry["rule"] not in OF_A_VALUE:

@@ -6,13 +6,12 @@ first, then the legacy one without any key that is secured, and then a sweep. Ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import keyed
@@ -27,13 +26,13 @@ _DELETE = "WHEN MATCHED THEN DELETE"
 _ON_KEY = f"t.{KEY} = s.{KEY}"
 
 
-def conform(spark: SparkSession, pair: Pair, groups: Mapping[str, Sequence[Group]]) -> Merged:
-    """Merge the files of both zones into the dataset's tables.
+def conform(pair: Pair, groups: Mapping[str, Sequence[Group]], read_group: Callable[[Group], DataFrame]) -> Merged:
+    """Merge what is read of the files of both zones into the dataset's tables.
 
     The superseded records are counted by what the merge plans to write, not by what the tables hold afterwards: so the
     books tell if the two differ.
     """
-    read = {zone: [_read(spark, pair, group) for group in groups[zone]] for zone in (LEGACY, SECURED)}
+    read = {zone: [_with_key(pair, read_group(group)) for group in groups[zone]] for zone in (LEGACY, SECURED)}
     records = sum(group.count() for zone in read for group in read[zone])
     legacy = _together(pair, pair.legacy, read[LEGACY]) if read[LEGACY] else None
     stands = 0
@@ -130,8 +129,8 @@ def _kept(rows: DataFrame) -> DataFrame:
     return rows.localCheckpoint()
 
 
-def _read(spark: SparkSession, pair: Pair, group: Group) -> DataFrame:
-    return keyed.with_key(inputs.read(spark, group), pair.contract, pair.described)
+def _with_key(pair: Pair, rows: DataFrame) -> DataFrame:
+    return keyed.with_key(rows, pair.contract, pair.described)
 
 
 def _together(pair: Pair, table: Table, read: Sequence[DataFrame]) -> DataFrame | None:

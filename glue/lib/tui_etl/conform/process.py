@@ -6,11 +6,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tui_etl import by_file, report, run
+from tui_etl import by_file, quarantine, report, run, storage
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
@@ -19,7 +21,9 @@ from tui_etl.conform.checks import Breach
 from tui_etl.conform.contracts import Contract
 from tui_etl.conform.merge import Swept
 from tui_etl.conform.pair import Pair
+from tui_etl.conform.refuse import Sieve, rows_of_quarantine
 from tui_etl.conform.tables import Place
+from tui_etl.quarantine import Aside
 from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
 ARGUMENTS = (
@@ -32,6 +36,8 @@ ARGUMENTS = (
     "catalog",
     "legacy_bucket",
     "secured_bucket",
+    "raw_bucket",
+    "quarantine_prefix",
 )
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
 AT_ONCE = 4
@@ -46,13 +52,16 @@ logger = logging.getLogger(__name__)
 class Params:
     """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts.
 
-    `files_uri`: where the numbers by file go.
+    `files_uri`: where the numbers by file go. `quarantine`: the folder (URI) above all that is refused, below which the
+    run has its own by `run_id`.
     """
 
     places: Mapping[str, Place]
     buckets: Mapping[str, str]
     contracts: Mapping[str, Contract]
     files_uri: str
+    quarantine: str
+    run_id: str
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], contracts: Mapping[str, Contract]) -> Params:
@@ -64,8 +73,14 @@ class Params:
             for zone in (LEGACY, SECURED)
         }
         buckets = {zone: arguments[f"{zone}_bucket"] for zone in (LEGACY, SECURED)}
-        files_uri = report.files_uri(arguments["state_bucket"], report.CONFORM, arguments["JOB_RUN_ID"])
-        return cls(places, buckets, contracts, files_uri)
+        run_id = arguments["JOB_RUN_ID"]
+        files_uri = report.files_uri(arguments["state_bucket"], report.CONFORM, run_id)
+        quarantine = f"s3://{arguments['raw_bucket']}/{arguments['quarantine_prefix'].strip('/')}"
+        return cls(places, buckets, contracts, files_uri, quarantine, run_id)
+
+    def aside(self, dataset: str) -> str:
+        """Where this run writes what it refuses of a dataset."""
+        return quarantine.aside_of(self.quarantine, dataset, self.run_id)
 
 
 @dataclass
@@ -81,6 +96,7 @@ def configure(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.ansi.enabled", "false")
     spark.conf.set("spark.sql.caseSensitive", "false")
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     # A date in a contract's format is read as that says or not at all; by default some end the run.
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
 
@@ -92,10 +108,10 @@ def process(spark: SparkSession, context: run.Context, params: Params, work: Seq
     listed = [output for manifest in manifests for output in manifest.outputs]
     inputs.refuse_elsewhere(listed, params.buckets)
     runs = [item.removeprefix(_RUN) for manifest in manifests for item in manifest.items]
-    return conform(spark, params, Work(inputs.group(context.s3, listed), runs))
+    return conform(spark, context.s3, params, Work(inputs.group(context.s3, listed), runs))
 
 
-def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
+def conform(spark: SparkSession, s3: Any, params: Params, work: Work) -> run.Outcome:
     """Bring the files of `work` into the tables, dataset by dataset; sweeps all keyed datasets first.
 
     Nothing is touched before all of it has been held against the contracts.
@@ -105,33 +121,43 @@ def conform(spark: SparkSession, params: Params, work: Work) -> run.Outcome:
     # All of them, so that a contract which Spark can't take fails the run before a table is touched.
     pairs = {name: pair_of(spark, params, name) for name in {*datasets, *params.contracts}}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        breaches = _checked(spark, pool, pairs, datasets)
+        sieves = {name: Sieve.of(pairs[name], datasets[name], work.run_ids) for name in datasets}
+        breaches = _checked(spark, pool, sieves, datasets)
         swept = dict(zip(keyed, pool.map(lambda name: merge.sweep(pairs[name]), keyed), strict=True))
         _size_shuffles(spark, [pairs[name] for name in datasets], work.groups)
 
         def bring(name: str) -> tuple[DatasetBalance, FileTotals]:
             before = swept.get(name, Swept())
-            balance, total = _conform_dataset(spark, params, pairs[name], datasets[name], work.run_ids, before.lost)
+            balance, total = _conform_dataset(
+                spark, s3, params, sieves[name], datasets[name], work.run_ids, before.lost
+            )
             balance.breaches = [str(breach) for breach in breaches if breach.dataset == name]
             return balance, total
 
         done = list(pool.map(bring, datasets))
+        kept = [file.uri for name in datasets for file in storage.parquet_files(s3, params.aside(name))]
     for name, moved in swept.items():
         if moved.keys:
             logger.warning("an earlier run had left keys in two tables", extra={"dataset": name, "keys": moved.keys})
     totals = ByFile(params.files_uri, [total for _, total in done])
-    return run.Outcome([], [balance for balance, _ in done], by_file=totals)
+    aside = Aside(params.quarantine, kept) if kept else None
+    return run.Outcome([], [balance for balance, _ in done], by_file=totals, quarantine=aside)
 
 
 def _checked(
     spark: SparkSession,
     pool: ThreadPoolExecutor,
-    pairs: Mapping[str, Pair],
+    sieves: Mapping[str, Sieve],
     datasets: Mapping[str, Sequence[Group]],
 ) -> list[Breach]:
     """What all that arrives breaks of its contracts; raises `Breached` if it must not be published."""
-    found = pool.map(lambda name: checks.breaches(spark, pairs[name], datasets[name]), datasets)
-    breaches = [breach for of_dataset in found for breach in of_dataset]
+
+    def check(name: str) -> list[Breach]:
+        sieve, groups = sieves[name], datasets[name]
+        found = checks.breaches(sieve.pair, groups, partial(sieve.kept, spark))
+        return found + checks.to_quarantine(sieve.pair, _refused(spark, sieve, groups))
+
+    breaches = [breach for of_dataset in pool.map(check, datasets) for breach in of_dataset]
     checks.refuse(breaches)
     for breach in breaches:
         logger.warning("an expectation is not met", extra={"dataset": breach.dataset, "breach": str(breach)})
@@ -144,17 +170,24 @@ def pair_of(spark: SparkSession, params: Params, dataset: str) -> Pair:
     return Pair.of(spark, contract, params.places[LEGACY], params.places[SECURED])
 
 
+def _refused(spark: SparkSession, sieve: Sieve, groups: Sequence[Group]) -> list[DataFrame]:
+    return [rows for rows in (sieve.refused(spark, group) for group in groups) if rows is not None]
+
+
 def _conform_dataset(
     spark: SparkSession,
+    s3: Any,
     params: Params,
-    pair: Pair,
+    sieve: Sieve,
     groups: Sequence[Group],
     run_ids: Sequence[str],
     lost_before: Sequence[DataFrame],
 ) -> tuple[DatasetBalance, FileTotals]:
-    dataset = pair.contract.dataset
+    pair, dataset = sieve.pair, sieve.pair.contract.dataset
+    refused = _refused(spark, sieve, groups)
+    quarantined = _keep_aside(s3, params, dataset, refused)
     by_zone = {zone: [group for group in groups if group.zone == zone] for zone in (LEGACY, SECURED)}
-    merged = (merge if pair.contract.key else append).conform(spark, pair, by_zone)
+    merged = (merge if pair.contract.key else append).conform(pair, by_zone, partial(sieve.kept, spark))
     tables = {zone: table for zone, table in pair.tables().items() if table.exists()}
     told = [by_file.read(spark, [output for group in groups for output in group.outputs], "records_in")]
     for zone, table in tables.items():
@@ -163,6 +196,7 @@ def _conform_dataset(
     for rows in (*lost_before, *merged.lost):
         others = rows.where(~F.col("_run_id").isin(list(run_ids)))
         told.append(by_file.tell(others, replaced=F.lit(1)))
+    told += [by_file.tell(rows, quarantined=F.lit(1)) for rows in refused]
     total = by_file.write(told, report.CONFORM, dataset, params.files_uri)
     balance = DatasetBalance(
         dataset,
@@ -170,6 +204,7 @@ def _conform_dataset(
         bytes=sum(group.size for group in groups),
         records_in=sum(group.records for group in groups),
         records_out=total.legacy + total.secured,
+        quarantined=quarantined,
         legacy=total.legacy,
         secured=total.secured,
         superseded=merged.superseded,
@@ -179,9 +214,21 @@ def _conform_dataset(
         tables=[table.name for _, table in sorted(tables.items())],
     )
     rows_by_zone = {LEGACY: balance.legacy, SECURED: balance.secured}
-    fields = {"dataset": dataset, "rows": rows_by_zone, "superseded": balance.superseded}
+    fields = {"dataset": dataset, "rows": rows_by_zone, "superseded": balance.superseded, "quarantined": quarantined}
     logger.info("conformed a dataset", extra=fields)
     return balance, total
+
+
+def _keep_aside(s3: Any, params: Params, dataset: str, refused: Sequence[DataFrame]) -> int:
+    """Write what is refused of a dataset to quarantine; returns how many records the files have."""
+    rows = [rows_of_quarantine(frame, dataset, params.run_id) for frame in refused if not frame.isEmpty()]
+    if not rows:
+        return 0
+    writer = reduce(DataFrame.unionByName, rows).write.option(
+        "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false"
+    )
+    writer.parquet(params.aside(dataset))
+    return sum(storage.count_rows(s3, storage.parquet_files(s3, params.aside(dataset))).values())
 
 
 def _size_shuffles(spark: SparkSession, pairs: Sequence[Pair], groups: Sequence[Group]) -> None:

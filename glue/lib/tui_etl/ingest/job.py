@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from tui_etl import storage
+from tui_etl import quarantine, storage
 from tui_etl.ingest import staging, transform
 from tui_etl.ingest.staging import Landed
 from tui_etl.ingest.transform import Learned, Reading, Refused
 from tui_etl.ledger import Ledger
 from tui_etl.manifest import Output
+from tui_etl.quarantine import Aside
 from tui_etl.report import DatasetBalance, FileOutcome
 from tui_etl.run import Outcome, Work
+from tui_etl.storage import StoredFile
 
 ARGUMENTS = (
     "landing_bucket",
@@ -48,7 +50,7 @@ class Places:
         return f"{self.temp}/{dataset}/run={self.run_id}"
 
     def quarantine_of(self, dataset: str) -> str:
-        return f"{self.quarantine}/{dataset}/run={self.run_id}"
+        return quarantine.aside_of(self.quarantine, dataset, self.run_id)
 
     def staging_of_run(self) -> str:
         return f"{self.staging}/run={self.run_id}"
@@ -81,17 +83,19 @@ def ingest(spark: SparkSession, s3: Any, where: Places, files: Sequence[Landed])
     objects = _keep_large(s3, where, files, refused, learned)
     datasets = sorted({file.place for file in files})
 
-    def quarantine(dataset: str) -> None:
+    def set_aside(dataset: str) -> None:
         _quarantine(spark, where, dataset, files, learned, refused.get(dataset, []), objects)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(quarantine, datasets))
+        list(pool.map(set_aside, datasets))
     outputs = _outputs(s3, where, datasets, learned)
     outcomes = [_outcome(file, learned.of(file), refused) for file in files]
-    balances = _balances(s3, where, files, learned, refused, outputs)
+    aside = {dataset: storage.parquet_files(s3, where.quarantine_of(dataset)) for dataset in datasets}
+    balances = _balances(s3, aside, files, learned, refused, outputs)
     for balance in balances:
         balance.rescued = sum(file.rescued for file in learned.written.get(balance.dataset, []))
-    return Outcome(outputs, balances, outcomes)
+    kept = [file.uri for some in aside.values() for file in some]
+    return Outcome(outputs, balances, outcomes, quarantine=Aside(where.quarantine, kept) if kept else None)
 
 
 def _refused(files: Sequence[Landed], learned: Learned) -> dict[str, list[Refused]]:
@@ -159,7 +163,7 @@ def _outputs(s3: Any, where: Places, datasets: Iterable[str], learned: Learned) 
 
 def _balances(
     s3: Any,
-    where: Places,
+    aside: Mapping[str, Sequence[StoredFile]],
     files: Sequence[Landed],
     learned: Learned,
     refused: dict[str, list[Refused]],
@@ -170,7 +174,8 @@ def _balances(
     for dataset in sorted({file.place for file in files}):
         mine = [file for file in files if file.place == dataset]
         unread = sum(1 for one in refused.get(dataset, []) if one.file.refused is not None)
-        quarantined = storage.count_rows(s3, storage.parquet_files(s3, where.quarantine_of(dataset)))
+        quarantined = storage.count_rows(s3, aside[dataset])
+        again = [file for file in mine if file.origin]
         balances.append(
             DatasetBalance(
                 dataset,
@@ -179,9 +184,15 @@ def _balances(
                 records_in=unread + sum(reading.found.records for reading in learned.readings.get(dataset, [])),
                 records_out=sum(output.records for output in outputs if output.dataset == dataset),
                 quarantined=sum(quarantined.values()),
+                reingested=sum(_seen(file, learned) for file in again),
             )
         )
     return balances
+
+
+def _seen(file: Landed, learned: Learned) -> int:
+    """How many records came in by a file."""
+    return 1 if file.refused is not None else sum(reading.found.records for reading in learned.of(file))
 
 
 def _outcome(file: Landed, readings: Sequence[Reading], refused: dict[str, list[Refused]]) -> FileOutcome:

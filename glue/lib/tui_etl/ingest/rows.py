@@ -39,6 +39,7 @@ _TAIL = pa.schema(
         ("_sequencer", pa.string()),
         ("_position", pa.int64()),
         ("_run_id", pa.string()),
+        ("_origin_file_id", pa.string()),
     ]
 )
 _SPARK_TAIL = [
@@ -49,11 +50,12 @@ _SPARK_TAIL = [
 
 @dataclass(frozen=True)
 class Source:
-    """What the rows of one file say about it."""
+    """What the rows of one file say about it: `origin_file_id` if its records had been in quarantine."""
 
     file_id: str
     landed_at: datetime
     sequencer: str | None
+    origin_file_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class Rows:
             pa.repeat(pa.scalar(source.sequencer, pa.string()), rows),
             place,
             pa.repeat(pa.scalar(self.file.target.run_id, pa.string()), rows),
+            pa.repeat(pa.scalar(source.origin_file_id, pa.string()), rows),
         ]
         self.file.add([*columns, rescued, *lineage])
 

@@ -44,7 +44,7 @@ from pyspark.sql.types import (
 from tui_etl.ingest.strict import Kind, has_surrogate
 
 #: What every row tells about where it comes from, and the stages after this one add.
-LINEAGE = ("_file_id", "_landed_at", "_sequencer", "_position", "_run_id")
+LINEAGE = ("_file_id", "_landed_at", "_sequencer", "_position", "_run_id", "_origin_file_id")
 RESCUED = "_rescued"
 #: The column of a struct that would have none.
 PLACEHOLDER = "_empty"

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tui_etl import protocol, storage
 from tui_etl.ingest import records, refusals
+from tui_etl.ingest.origin import Origin, from_metadata
 from tui_etl.ingest.sniff import begins_with_lines
 from tui_etl.ledger import Ledger
 from tui_etl.run import Work
@@ -33,7 +34,8 @@ class Landed:
     """A file version that this run holds, and what became of it on the way to staging.
 
     `refused`: why it is quarantined as a whole without being read. `uri` is None if there is nothing to read: it is
-    empty, or it has `vanished`. `head`: its first bytes.
+    empty, or it has `vanished`. `head`: its first bytes. `origin`: what it was made of, if it had been in quarantine;
+    its records then count as landed when that did, for they are no newer than what landed meanwhile.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Landed:
     vanished: bool = False
     uri: str | None = None
     head: bytes = b""
+    origin: Origin | None = None
 
     @property
     def place(self) -> str:
@@ -157,10 +160,13 @@ def _stage(s3: Any, file: Landed, folder: str) -> ClientError | None:
 
 
 def _look(s3: Any, file: Landed, source: dict[str, str]) -> None:
-    """Read a file's beginning, and learn its size."""
+    """Read a file's beginning, and learn its size and origin."""
     answer = s3.get_object(**source, Range=f"bytes=0-{HEAD - 1}")
     with answer["Body"] as body:
         file.head = body.read(HEAD)
+    file.origin = from_metadata(answer.get("Metadata") or {})
+    if file.origin:
+        file.landed_at = file.origin.landed_at
     # A server may answer a range with the whole, and then says no range.
     file.size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
 
@@ -188,8 +194,9 @@ def copy(s3: Any, source: dict[str, str], target: str, size: int) -> None:
 
 def parts(file: Landed) -> list[records.Part]:
     """A staged file as what tasks read: one part, or several ranges of a large plain JSON Lines file."""
-    whole = records.Part(file.number, file.place, file.uri or "", file.size, file.gzipped)
-    if file.gzipped or file.size <= PART_BYTES or not begins_with_lines(file.head):
+    lines = records.Layout.LINES if file.origin and file.origin.lines else None
+    whole = records.Part(file.number, file.place, file.uri or "", file.size, file.gzipped, layout=lines)
+    if file.gzipped or file.size <= PART_BYTES or not (lines or begins_with_lines(file.head)):
         return [whole]
     starts = range(0, file.size, PART_BYTES)
     ends = [*starts[1:], file.size]

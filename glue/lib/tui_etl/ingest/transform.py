@@ -22,6 +22,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import (
     BinaryType,
+    IntegerType,
     LongType,
     StringType,
     StructField,
@@ -68,8 +69,13 @@ QUARANTINE = StructType(
         StructField("object", StringType()),
         StructField("landed_at", TimestampType()),
         StructField("run_id", StringType()),
+        StructField("dataset", StringType()),
+        StructField("stage", IntegerType()),
+        StructField("origin_file_id", StringType()),
     ]
 )
+#: What the rows of a file have in common: file id, landing time, where it is kept, dataset, stage, origin.
+Named = tuple[str, datetime, str | None, str, int, str | None]
 
 
 @dataclass
@@ -213,7 +219,7 @@ def _orders(
     folder_of: Callable[[str], str],
     run_id: str,
 ) -> list[Order]:
-    sources = {file.number: Source(file.file_id, _moment(file.landed_at), file.sequencer) for file in files}
+    sources = {file.number: _source(file) for file in files}
     orders = []
     for dataset, parts in left.items():
         target = Target(folder_of(dataset), run_id, spark.version)
@@ -221,6 +227,11 @@ def _orders(
             mine = {part.number: sources[part.number] for part in group}
             orders.append(Order(dataset, shapes[dataset], group, mine, target))
     return orders
+
+
+def _source(file: Landed) -> Source:
+    origin = file.origin.file_id if file.origin else None
+    return Source(file.file_id, _moment(file.landed_at), file.sequencer, origin)
 
 
 def _note(learned: Learned, parts: Sequence[Part], answers: Sequence[Answer]) -> None:
@@ -254,11 +265,16 @@ def quarantine(
     tasks: list[Reading | Refused] = [*refused, *(r for r in readings if r.found.bad)]
     groups = pack(spark, tasks, _quarantine_weight, _LOOK_BYTES)
     numbers = {task.file.number if isinstance(task, Refused) else task.part.number for task in tasks}
-    named = {n: (by_number[n].file_id, _moment(by_number[n].landed_at), objects.get(n)) for n in numbers}
+    named = {n: _named(by_number[n], objects.get(n)) for n in numbers}
     rows = spark.sparkContext.parallelize(groups, len(groups)).flatMap(
         partial(_quarantined, named=named, run_id=run_id)
     )
     return spark.createDataFrame(rows, QUARANTINE, verifySchema=False)
+
+
+def _named(file: Landed, kept: str | None) -> Named:
+    origin = file.origin.file_id if file.origin else None
+    return file.file_id, _moment(file.landed_at), kept, file.place, 1, origin
 
 
 def write(frame: DataFrame, folder: str) -> None:
@@ -339,26 +355,24 @@ def _look_through(parts: Iterable[Part]) -> list[tuple[int, int, int, Shape]]:
     return answers
 
 
-def _quarantined(
-    tasks: Iterable[Reading | Refused], named: dict[int, tuple[str, datetime, str | None]], run_id: str
-) -> Iterator[tuple[Any, ...]]:
+def _quarantined(tasks: Iterable[Reading | Refused], named: dict[int, Named], run_id: str) -> Iterator[tuple[Any, ...]]:
     examiner = Examiner()
     for task in tasks:
         if isinstance(task, Refused):
             yield _whole_file(task, named[task.file.number], run_id)
             continue
-        file_id, landed_at, kept = named[task.part.number]
+        file_id, landed_at, kept, *rest = named[task.part.number]
         for position, reason, data in _bad_pieces(task, examiner):
             place = None if data is not None else kept
-            yield reason, file_id, task.part.first + position, data, place, landed_at, run_id
+            yield reason, file_id, task.part.first + position, data, place, landed_at, run_id, *rest
 
 
-def _whole_file(refused: Refused, named: tuple[str, datetime, str | None], run_id: str) -> tuple[Any, ...]:
-    file, (file_id, landed_at, kept) = refused.file, named
+def _whole_file(refused: Refused, named: Named, run_id: str) -> tuple[Any, ...]:
+    file, (file_id, landed_at, kept, *rest) = refused.file, named
     data = None
     if file.uri is not None and kept is None:
         data = storage.read(storage.task_s3() if file.uri.startswith("s3:") else None, file.uri)
-    return refused.reason, file_id, 0, data, kept, landed_at, run_id
+    return refused.reason, file_id, 0, data, kept, landed_at, run_id, *rest
 
 
 def _bad_pieces(reading: Reading, examiner: Examiner) -> Iterator[tuple[int, str, bytes | None]]:
