@@ -51,7 +51,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.attach(self.spark)
-        for database in ("legacy", "secured"):
+        for database in ("legacy", "secured", "versions"):
             self.spark.sql(f"CREATE NAMESPACE {self.catalog}.{database}")
 
     def attach(self, spark: SparkSession) -> None:
@@ -76,7 +76,7 @@ class Lake:
         self.files_uri = f"file://{self.folder}/lineage/{next(_numbers)}"
         self.run_id = f"jr_3_{next(_numbers)}"
         quarantine = f"file://{self.folder}/quarantine"
-        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id)
+        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id, "versions")
 
     def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
         """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""

@@ -88,7 +88,7 @@ def maintain(
     No step begins when the time is up; what was not begun is left to the next run.
     """
     end = clock() + 60 * policy.budget_minutes
-    failed = []
+    failed: list[tuple[str, str]] = []
     for label, table in tables.items():
         table.spark.sql(f"REFRESH TABLE {table.sql}")
         for step, (kind, work) in _STEPS.items():

@@ -36,10 +36,9 @@ _PROPERTIES = {
     "write.delete.isolation-level": "serializable",
     # Data lies below the table's location, where policies and people look for it.
     "write.object-storage.enabled": "false",
-    # Identifiers share long prefixes: bounds cut to 16 characters, as usual, would tell nothing about a file.
-    "write.metadata.metrics.column._file_id": "full",
-    "write.metadata.metrics.column._run_id": "full",
 }
+# Identifiers share long prefixes: bounds cut to 16 characters, as usual, would tell nothing about a file.
+_FULL_BOUNDS = ("_file_id", "_run_id")
 
 
 class TableError(RuntimeError):
@@ -100,7 +99,8 @@ class Table:
         )
         decided = layout.properties(self.contract)
         decided.pop(layout.COMMENT)
-        properties = _PROPERTIES | {KEY_PROPERTY: json.dumps(self.contract.key)} | decided
+        bounds = {f"write.metadata.metrics.column.{name}": "full" for name in _FULL_BOUNDS if name in schema.names}
+        properties = _PROPERTIES | bounds | {KEY_PROPERTY: json.dumps(self.contract.key)} | decided
         listed = ", ".join(f"{literal(name)}={literal(value)}" for name, value in properties.items() if value)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.sql} ({columns}) USING iceberg{self._partitioning()}"
