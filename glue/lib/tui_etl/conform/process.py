@@ -55,8 +55,8 @@ logger = logging.getLogger(__name__)
 class Params:
     """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts.
 
-    `versions`: the database of the newest file versions. `files_uri`: where the numbers by file go. `quarantine`: the folder (URI) above all that is refused, below which the
-    run has its own by `run_id`.
+    `files_uri`: where the numbers by file go. `quarantine`: the folder (URI) above all that is refused, below which the
+    run has its own by `run_id`. `versions`: the database of the newest file versions.
     """
 
     places: Mapping[str, Place]

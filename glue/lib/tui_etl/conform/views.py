@@ -1,4 +1,4 @@
-"""`<table>_current`: of a dataset without a key, the rows of the newest version of each landed key, as a view for Athena.
+"""`<table>_current`: of a dataset without a key, the rows of the newest version of each landed key; a view of Athena's.
 
 Athena has views that Spark doesn't have. In the catalog one is a table of the type VIRTUAL_VIEW, whose text is a JSON
 document in base64 inside a comment, with the SQL and the type of each column in Trino's words. A view runs with the
