@@ -5,7 +5,8 @@ import sys
 from pyspark.sql import SparkSession
 
 from tui_etl import arguments, log, run, storage
-from tui_etl.conform import contracts, learned, process
+from tui_etl.conform import aftercare, contracts, learned, process
+from tui_etl.conform.maintenance import Policy
 
 
 def main(argv: list[str]) -> None:
@@ -13,10 +14,12 @@ def main(argv: list[str]) -> None:
     given = arguments.parse(argv, process.ARGUMENTS)
     context = run.open_context(3, given)
     params = process.Params.of(given, contracts.parse(storage.read(context.s3, given["contracts_uri"])))
+    policy = Policy.parse(given["maintenance"])
     done = run.execute(context, lambda work: process.process(SparkSession.builder.getOrCreate(), context, params, work))
     if done is not None:
         spark, folder = SparkSession.builder.getOrCreate(), learned.folder_of(context.state_bucket)
         learned.keep(spark, context.s3, params, folder, context.run_id, done.datasets)
+        aftercare.tend(spark, context.clients.glue, params, policy, [row.dataset for row in done.datasets])
 
 
 if __name__ == "__main__":

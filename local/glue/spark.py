@@ -14,7 +14,9 @@ from pathlib import Path
 
 from local.settings import Instance
 
-_SOURCE = Path(__file__).resolve().parent.parent / "spark" / "S3FileSystem.java"
+_HERE = Path(__file__).resolve().parent.parent / "spark"
+_SOURCES = sorted(_HERE.glob("*.java"))
+_SERVICES = _HERE / "META-INF"
 _SHADED = "smfs.shaded."
 _ICEBERG_CLASS = re.compile(r"(?<![\w.])org\.apache\.iceberg\.")
 _CATALOG = re.compile(r"^spark\.sql\.catalog\.([A-Za-z0-9_]+)$")
@@ -62,20 +64,23 @@ def pyspark_jars() -> Path:
     return Path(spec.submodule_search_locations[0]) / "jars"
 
 
-def compile_file_system(instance: Instance, jars: Jars) -> Path:
-    """The folder of the compiled `s3://` file system; it is compiled once for all instances of a repository."""
-    version = hashlib.sha256(_SOURCE.read_bytes() + str(jars.aws).encode()).hexdigest()[:12]
-    classes = instance.repository / "target" / "local-spark" / version
+def compile_classes(repository: Path, jars: Jars) -> Path:
+    """The folder of the compiled `s3://` file system, and of what the jar lacks; compiled once for a repository."""
+    services = [path for path in sorted(_SERVICES.rglob("*")) if path.is_file()]
+    sources = b"".join(path.read_bytes() for path in [*_SOURCES, *services])
+    version = hashlib.sha256(sources + str(jars.aws).encode()).hexdigest()[:12]
+    classes = repository / "target" / "local-spark" / version
     if classes.exists():
         return classes
     classes.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=classes.parent, prefix=".compiling-"))
     classpath = os.pathsep.join([str(jars.aws), f"{pyspark_jars()}/*"])
-    command = ["javac", "-nowarn", "--release", "17", "-cp", classpath, "-d", str(partial), str(_SOURCE)]
+    command = ["javac", "-nowarn", "--release", "17", "-cp", classpath, "-d", str(partial), *map(str, _SOURCES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(partial)
-        raise RuntimeError(f"{_SOURCE.name} does not compile:\n{done.stderr}")
+        raise RuntimeError(f"{_HERE} does not compile:\n{done.stderr}")
+    shutil.copytree(_SERVICES, partial / _SERVICES.name)
     try:
         partial.rename(classes)
     except OSError:  # another instance was quicker
@@ -86,7 +91,7 @@ def compile_file_system(instance: Instance, jars: Jars) -> Path:
 def prepare(instance: Instance) -> None:
     """Compiles what Spark needs, and writes its settings."""
     jars = find_jars()
-    classes = compile_file_system(instance, jars)
+    classes = compile_classes(instance.repository, jars)
     conf = instance.spark / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     (conf / "spark-defaults.conf").write_text(

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,20 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
+from local.glue import spark as local_spark
 from tui_etl import report, run, storage
 from tui_etl.classify import inputs
 from tui_etl.conform import contracts, process
 from tui_etl.conform.tables import Place
 from tui_etl.manifest import Output
 
-_JAR = (
-    Path(str(find_spec("feature_store_pyspark").origin)).parent / "jars" / "sagemaker-feature-store-spark-sdk-3.5.jar"
-)
+_JARS = local_spark.find_jars()
+_JAR, _CLASSES = _JARS.aws, local_spark.compile_classes(Path(__file__).parents[3], _JARS)
 _ICEBERG = "smfs.shaded.org.apache.iceberg.spark"
 # Extensions and jars can only be given to Spark before it starts, and all tests share one. Thousands of small queries
 # run once each: to compile them as well as the JVM can costs more than it brings.
 os.environ["PYSPARK_SUBMIT_ARGS"] = (
-    f"--jars {_JAR} --driver-class-path {_JAR} --driver-java-options -XX:TieredStopAtLevel=1 "
+    f"--jars {_JAR} --driver-class-path {_JAR}:{_CLASSES} --driver-java-options -XX:TieredStopAtLevel=1 "
     f"--conf spark.sql.extensions={_ICEBERG}.extensions.IcebergSparkSessionExtensions pyspark-shell"
 )
 _numbers = count()
@@ -52,7 +51,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.attach(self.spark)
-        for database in ("legacy", "secured"):
+        for database in ("legacy", "secured", "versions"):
             self.spark.sql(f"CREATE NAMESPACE {self.catalog}.{database}")
 
     def attach(self, spark: SparkSession) -> None:
@@ -77,7 +76,7 @@ class Lake:
         self.files_uri = f"file://{self.folder}/lineage/{next(_numbers)}"
         self.run_id = f"jr_3_{next(_numbers)}"
         quarantine = f"file://{self.folder}/quarantine"
-        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id)
+        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id, "versions")
 
     def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
         """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
 
+from tui_etl.conform import maintenance
+from tui_etl.conform.contracts import Contract
+from tui_etl.conform.maintenance import Policy
 from tui_etl.conform.tables import Table
 
 DEADLINE_SECONDS = 300
@@ -38,14 +42,42 @@ def test_of_two_interleaved_writers_one_fails(lake, monkeypatch, key: list[str],
     assert [row.a for row in lake.rows("legacy", DATASET)] == [*(row["a"] for row in before), "x"]
 
 
+@pytest.mark.parametrize("key", [[], ["a"]], ids=["appended", "merged by key"])
+def test_of_a_compaction_and_a_writer_beside_it_neither_loses_a_row(lake, monkeypatch, key: list[str]) -> None:
+    if key:
+        lake.describe(DATASET, fields={"a": "string"}, key=key)
+    for number in range(3):
+        row = {"a": f"before {number}", "_file_id": f"f/0{number}#1", "_run_id": f"jr_0{number}"}
+        lake.conform(lake.classified("legacy", DATASET, "a string", [row]), [f"jr_0{number}"])
+    # The file's id is one of those between which the table's rows lie: so they are what the writer has read.
+    changed = {"a": "before 1", "_landed_at": datetime(2026, 6, 1), "_file_id": "f/01#2", "_run_id": "jr_1"}
+    outputs = lake.classified("legacy", DATASET, "a string", [changed])
+    held = Held(lake, outputs, monkeypatch)
+    held.start()
+    try:
+        held.wait_until_it_has_read_the_table()
+        eager = Policy(2, 128, 1000, 1000, 1000, 3, 7, 60, {})
+        contract = lake.contracts.get(DATASET, Contract(DATASET))
+        maintained = Table(lake.spark, lake.params().places["legacy"], contract)
+        assert maintenance.maintain({f"legacy.{DATASET}": maintained}, eager) == []
+        lake.spark.sql(f"REFRESH TABLE {maintained.sql}")
+        assert lake.spark.table(f"{maintained.sql}.files").count() == 1
+    finally:
+        held.go_on()
+    if held.error:
+        # It read files that are no longer the table's. The next run takes its work.
+        assert {row._run_id for row in lake.rows("legacy", DATASET)} == {"jr_00", "jr_01", "jr_02"}
+        assert lake.conform(outputs)[DATASET].records_out == 1
+    kept = ["jr_00", "jr_02", "jr_1"] if key else ["jr_00", "jr_01", "jr_02", "jr_1"]
+    assert sorted(row._run_id for row in lake.rows("legacy", DATASET)) == kept
+
+
 def test_a_merge_that_could_not_conflict_is_refused(lake) -> None:
     with pytest.raises(ValueError, match="does not validate"):
         table(lake).merge(lake.spark.range(1), "t.id = s.id", "WHEN NOT MATCHED THEN INSERT *")
 
 
 def table(lake) -> Table:
-    from tui_etl.conform.contracts import Contract
-
     return Table(lake.spark, lake.params().places["legacy"], Contract(DATASET))
 
 

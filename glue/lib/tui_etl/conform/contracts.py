@@ -47,7 +47,16 @@ TRANSFORMS = {
 }
 
 _WANTED = {"dataset", "owner", "description", "fields"}
-_ALLOWED = _WANTED | {"key", "order_by", "mode", "partition_by", "allowed_lateness", "expectations", "learned"}
+_ALLOWED = _WANTED | {
+    "key",
+    "order_by",
+    "mode",
+    "partition_by",
+    "sort_by",
+    "allowed_lateness",
+    "expectations",
+    "learned",
+}
 _FIELD = {"type", "description", "format", "formats"}
 
 
@@ -99,6 +108,7 @@ class Contract:
     partition_by: tuple[Partition, ...] = ()
     lateness: Lateness | None = None
     expectations: tuple[Expectation, ...] = ()
+    sort_by: tuple[str, ...] = ()
 
     @property
     def formats(self) -> dict[str, str]:
@@ -154,6 +164,7 @@ def _problems(name: str, entry: Any) -> Problems:
     wrong = list(_key_problems(entry))
     yield from wrong
     yield from _partition_problems(entry)
+    yield from _sort_problems(entry)
     yield from _lateness_problems(entry)
     if not wrong:
         yield from _expectation_problems(entry)
@@ -213,6 +224,20 @@ def _partition_problems(entry: Mapping[str, Any]) -> Problems:
             yield f"{path}.field", f"no field is called {part.get('field')!r}"
 
 
+def _sort_problems(entry: Mapping[str, Any]) -> Problems:
+    columns = entry.get("sort_by", [])
+    if (
+        not isinstance(columns, list)
+        or ("sort_by" in entry and not columns)
+        or len({*map(str, columns)}) < len(columns)
+    ):
+        yield "sort_by", "must be a list of columns that is not empty and names none twice"
+        return
+    for column in columns:
+        if not isinstance(column, str) or column not in (*entry["fields"], *LINEAGE):
+            yield "sort_by", f"no field is called {column!r}"
+
+
 def _lateness_problems(entry: Mapping[str, Any]) -> Problems:
     lateness = entry.get("allowed_lateness")
     if "allowed_lateness" not in entry:
@@ -248,6 +273,7 @@ def _contract(entry: Mapping[str, Any]) -> Contract:
         tuple(_partition(part) for part in entry.get("partition_by", ())),
         Lateness(lateness["field"], lateness["hours"]) if lateness else None,
         tuple(expectations.parse(one) for one in entry.get("expectations", ())),
+        tuple(entry.get("sort_by", ())),
     )
 
 

@@ -73,6 +73,10 @@ def _problems(spark: SparkSession, contract: Contract, columns: StructType) -> P
         kind = LINEAGE[part.field][0] if part.field in LINEAGE else columns[part.field].dataType
         if not isinstance(kind, _PARTITIONED[part.transform]):
             yield f"partition_by[{index}]", f"Iceberg has no {part.transform} of {kind.simpleString()}"
+    for index, name in enumerate(contract.sort_by):
+        kind = LINEAGE[name][0] if name in LINEAGE else columns[name].dataType
+        if isinstance(kind, StructType | ArrayType | MapType):
+            yield f"sort_by[{index}]", "must be a single value"
     if contract.lateness and not isinstance(columns[contract.lateness.field].dataType, _TIMES):
         yield "allowed_lateness.field", "must be a date or timestamp"
     yield from _format_problems(spark, contract, columns)

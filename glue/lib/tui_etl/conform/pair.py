@@ -64,6 +64,7 @@ class Pair:
         assert isinstance(wanted, StructType)
         target = types.merged(wanted, data)
         table.evolve(target)
+        table.keep_layout()
         return target
 
     def align(self, df: DataFrame, target: StructType, whole_records: bool) -> DataFrame:

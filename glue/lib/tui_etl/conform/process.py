@@ -16,13 +16,14 @@ from tui_etl import by_file, quarantine, report, run, storage
 from tui_etl.classify import inputs
 from tui_etl.classify.inputs import Group
 from tui_etl.classify.rules import LEGACY, SECURED
-from tui_etl.conform import append, checks, merge
+from tui_etl.conform import append, checks, merge, views
 from tui_etl.conform.checks import Breach
 from tui_etl.conform.contracts import Contract
 from tui_etl.conform.merge import Swept
 from tui_etl.conform.pair import Pair
 from tui_etl.conform.refuse import Sieve, rows_of_quarantine
 from tui_etl.conform.tables import Place
+from tui_etl.conform.versions import Versions
 from tui_etl.quarantine import Aside
 from tui_etl.report import ByFile, DatasetBalance, FileTotals
 
@@ -38,6 +39,8 @@ ARGUMENTS = (
     "secured_bucket",
     "raw_bucket",
     "quarantine_prefix",
+    "versions_database",
+    "maintenance",
 )
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
 AT_ONCE = 4
@@ -53,7 +56,7 @@ class Params:
     """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts.
 
     `files_uri`: where the numbers by file go. `quarantine`: the folder (URI) above all that is refused, below which the
-    run has its own by `run_id`.
+    run has its own by `run_id`. `versions`: the database of the newest file versions.
     """
 
     places: Mapping[str, Place]
@@ -62,6 +65,7 @@ class Params:
     files_uri: str
     quarantine: str
     run_id: str
+    versions: str
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], contracts: Mapping[str, Contract]) -> Params:
@@ -76,7 +80,8 @@ class Params:
         run_id = arguments["JOB_RUN_ID"]
         files_uri = report.files_uri(arguments["state_bucket"], report.CONFORM, run_id)
         quarantine = f"s3://{arguments['raw_bucket']}/{arguments['quarantine_prefix'].strip('/')}"
-        return cls(places, buckets, contracts, files_uri, quarantine, run_id)
+        versions = arguments["versions_database"]
+        return cls(places, buckets, contracts, files_uri, quarantine, run_id, versions)
 
     def aside(self, dataset: str) -> str:
         """Where this run writes what it refuses of a dataset."""
@@ -108,7 +113,11 @@ def process(spark: SparkSession, context: run.Context, params: Params, work: Seq
     listed = [output for manifest in manifests for output in manifest.outputs]
     inputs.refuse_elsewhere(listed, params.buckets)
     runs = [item.removeprefix(_RUN) for manifest in manifests for item in manifest.items]
-    return conform(spark, context.s3, params, Work(inputs.group(context.s3, listed), runs))
+    work_of_all = Work(inputs.group(context.s3, listed), runs)
+    for name in inputs.by_dataset(work_of_all.groups):
+        for place in params.places.values():
+            views.make_room(context.clients.glue, place.database, name)
+    return conform(spark, context.s3, params, work_of_all)
 
 
 def conform(spark: SparkSession, s3: Any, params: Params, work: Work) -> run.Outcome:
@@ -135,6 +144,7 @@ def conform(spark: SparkSession, s3: Any, params: Params, work: Work) -> run.Out
             return balance, total
 
         done = list(pool.map(bring, datasets))
+        Versions.of(spark, params.places, params.versions).note([pairs[name] for name in datasets], work.run_ids)
         kept = [file.uri for name in datasets for file in storage.parquet_files(s3, params.aside(name))]
     for name, moved in swept.items():
         if moved.keys:

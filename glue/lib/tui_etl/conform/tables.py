@@ -17,8 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from tui_etl.conform import types
-from tui_etl.conform.contracts import KEY, KEY_COMMENT, LINEAGE, Contract
+from tui_etl.conform import layout, types
+from tui_etl.conform.contracts import Contract
 from tui_etl.conform.types import literal, quoted
 
 #: In this property a table remembers the columns that it is merged by.
@@ -36,10 +36,9 @@ _PROPERTIES = {
     "write.delete.isolation-level": "serializable",
     # Data lies below the table's location, where policies and people look for it.
     "write.object-storage.enabled": "false",
-    # Identifiers share long prefixes: bounds cut to 16 characters, as usual, would tell nothing about a file.
-    "write.metadata.metrics.column._file_id": "full",
-    "write.metadata.metrics.column._run_id": "full",
 }
+# Identifiers share long prefixes: bounds cut to 16 characters, as usual, would tell nothing about a file.
+_FULL_BOUNDS = ("_file_id", "_run_id")
 
 
 class TableError(RuntimeError):
@@ -62,8 +61,11 @@ class Table:
         self.spark = spark
         self.contract = contract
         self.name = f"{place.database}.{contract.dataset}"
-        self.sql = quoted(place.catalog, place.database, contract.dataset)
+        self.catalog = quoted(place.catalog)
+        self.within = quoted(place.database, contract.dataset)
+        self.sql = f"{self.catalog}.{self.within}"
         self.location = f"{place.folder}/{contract.dataset}"
+        self._layout_kept = False
 
     def exists(self) -> bool:
         """Whether it is there; what others committed meanwhile is seen from here on."""
@@ -92,16 +94,21 @@ class Table:
     def create(self, schema: StructType) -> None:
         """Create it with these columns, if it isn't there."""
         columns = ", ".join(
-            f"{quoted(field.name)} {types.ddl(field.dataType)}{_comment(self._comment_of(field.name))}"
+            f"{quoted(field.name)} {types.ddl(field.dataType)}{_comment(layout.comment_of(self.contract, field.name))}"
             for field in schema
         )
-        properties = _PROPERTIES | {KEY_PROPERTY: json.dumps(self.contract.key), "owner.contact": self.contract.owner}
+        decided = layout.properties(self.contract)
+        decided.pop(layout.COMMENT)
+        bounds = {f"write.metadata.metrics.column.{name}": "full" for name in _FULL_BOUNDS if name in schema.names}
+        properties = _PROPERTIES | bounds | {KEY_PROPERTY: json.dumps(self.contract.key)} | decided
         listed = ", ".join(f"{literal(name)}={literal(value)}" for name, value in properties.items() if value)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.sql} ({columns}) USING iceberg{self._partitioning()}"
             f"{_comment(self.contract.description)} "
             f"LOCATION {literal(self.location)} TBLPROPERTIES ({listed})"
         )
+        if layout.sort_columns(self.contract):
+            self.spark.sql(f"ALTER TABLE {self.sql} {layout.order_clause(self.contract)}")
 
     def evolve(self, target: StructType) -> None:
         """Add and widen what `target` (of `types.merged`) has more than the table, in as few commits as SQL allows."""
@@ -112,12 +119,19 @@ class Table:
                     f"ALTER TABLE {self.sql} ALTER COLUMN {quoted(*change.path)} TYPE {types.ddl(change.type)}"
                 )
         added = [
-            f"{quoted(*change.path)} {types.ddl(change.type)}{_comment(self._comment_of('.'.join(change.path)))}"
+            f"{quoted(*change.path)} {types.ddl(change.type)}"
+            f"{_comment(layout.comment_of(self.contract, '.'.join(change.path)))}"
             for change in changed
             if not change.widened
         ]
         if added:
             self.spark.sql(f"ALTER TABLE {self.sql} ADD COLUMNS ({', '.join(added)})")
+
+    def keep_layout(self) -> None:
+        """Give it the partitions, the sort order and the comments of its contract, once."""
+        if not self._layout_kept:
+            layout.keep(self.spark, self.sql, self.contract)
+            self._layout_kept = True
 
     def check_key(self) -> None:
         """Raises `TableError` if it has been merged by another key than the contract's."""
@@ -148,10 +162,6 @@ class Table:
     def _partitioning(self) -> str:
         parts = ", ".join(part.sql for part in self.contract.partition_by)
         return f" PARTITIONED BY ({parts})" if parts else ""
-
-    def _comment_of(self, column: str) -> str:
-        own = {name: comment for name, (_, comment) in LINEAGE.items()} | {KEY: KEY_COMMENT}
-        return own.get(column) or self.contract.comment(column)
 
 
 def _comment(text: str) -> str:
