@@ -350,8 +350,15 @@ locals {
     }
   }
 
+  # Glue's table optimizers, if there are any.
+  optimizer_grants = { for sid, grant in {
+    OptimizerReadTables  = { role = "optimizer", bucket = "conformed", actions = ["s3:GetObject"], objects = local.optimized_prefixes }
+    OptimizerWriteTables = { role = "optimizer", bucket = "conformed", actions = local.write_actions, objects = local.optimized_prefixes }
+    OptimizerListTables  = { role = "optimizer", bucket = "conformed", actions = ["s3:ListBucket"], list = [for prefix in local.optimized_prefixes : "${prefix}*"] }
+  } : sid => grant if length(local.optimized) > 0 }
+
   data_statements = {
-    for sid, grant in local.data_grants : sid => {
+    for sid, grant in merge(local.data_grants, local.optimizer_grants) : sid => {
       role    = grant.role
       bucket  = grant.bucket
       actions = grant.actions
@@ -537,6 +544,7 @@ locals {
     legacy_reader        = { reads = ["s3"], writes = ["s3"], sends = [] }
     secured_reader       = { reads = ["s3"], writes = ["s3"], sends = [] }
     operator             = { reads = ["dynamodb", "s3"], writes = ["s3"], sends = ["sqs"] }
+    rollback             = { reads = ["s3"], writes = [], sends = [] }
     reingest             = { reads = ["dynamodb"], writes = [], sends = [] }
     schedule             = { reads = [], writes = [], sends = ["sqs"] }
     gitlab_trigger       = { reads = ["s3"], writes = ["s3"], sends = [] }

@@ -29,6 +29,15 @@ resource "aws_glue_catalog_database" "secured" {
   location_uri = "s3://${local.buckets.conformed}/${trimsuffix(var.conformed_secured_prefix, "/")}"
 }
 
+# A database of its own, so that no dataset's table can have the name of one of these.
+resource "aws_glue_catalog_database" "versions" {
+  provider = aws.application
+
+  name         = local.versions_database
+  description  = "By zone: the newest version of each landed file, and views of how many rows of which file the tables have"
+  location_uri = "s3://${local.buckets.conformed}/${trimsuffix(var.conformed_secured_prefix, "/")}"
+}
+
 locals {
   catalog_name   = "glue_catalog"
   learned_prefix = "contracts/learned/"
@@ -50,6 +59,13 @@ locals {
   table_arns = {
     for name, database in local.databases : name => "${local.arn_prefix}:glue:${local.application_arn}:table/${database}/*"
   }
+
+  versions_database     = replace(var.versions_database_name, "{env}", var.environment)
+  versions_database_arn = "${local.arn_prefix}:glue:${local.application_arn}:database/${local.versions_database}"
+  # By zone: a table, and a view.
+  versions_table_arns = { for zone in keys(local.databases) : zone => [
+    for name in [zone, "${zone}_files"] : "${local.arn_prefix}:glue:${local.application_arn}:table/${local.versions_database}/${name}"
+  ] }
 }
 
 data "aws_iam_policy_document" "conform" {
@@ -86,9 +102,28 @@ data "aws_iam_policy_document" "conform" {
   }
 
   statement {
-    sid       = "KeepTables"
-    actions   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+    sid     = "KeepTables"
+    actions = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+    resources = concat(
+      [local.catalog_arn, local.versions_database_arn],
+      values(local.database_arns),
+      values(local.table_arns),
+      flatten(values(local.versions_table_arns)),
+    )
+  }
+
+  statement {
+    # The view of all files is made of the tables that there are.
+    sid       = "ListTables"
+    actions   = ["glue:GetTables"]
     resources = concat([local.catalog_arn], values(local.database_arns), values(local.table_arns))
+  }
+
+  statement {
+    # A view makes room for a dataset of its name.
+    sid       = "RemoveViews"
+    actions   = ["glue:DeleteTable"]
+    resources = concat([local.catalog_arn], values(local.database_arns), [for arn in values(local.table_arns) : "${arn}_current"])
   }
 }
 
@@ -114,6 +149,9 @@ module "conform" {
     "--legacy_database"   = aws_glue_catalog_database.legacy.name
     "--secured_database"  = aws_glue_catalog_database.secured.name
     "--contracts_uri"     = local.contracts_uri
+    "--versions_database" = aws_glue_catalog_database.versions.name
+    "--maintenance"       = local.maintenance_argument
+    "--rollback"          = "none" # who rolls a dataset back names it, and a moment
     "--catalog"           = local.catalog_name
     "--raw_bucket"        = local.buckets.raw
     "--quarantine_prefix" = var.raw_prefixes.quarantine

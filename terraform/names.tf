@@ -36,6 +36,8 @@ locals {
       secured_reader = local.names.secured_reader
       operator       = local.names.operator
       reingest       = local.names.reingest
+      rollback       = local.names.rollback
+      optimizer      = local.names.optimizer
       schedule       = "${local.names.schedule}-role"
     },
   )

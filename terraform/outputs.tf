@@ -49,6 +49,11 @@ output "databases" {
   value       = local.databases
 }
 
+output "versions_database" {
+  description = "Name of the Glue database of file versions."
+  value       = aws_glue_catalog_database.versions.name
+}
+
 output "quarantine" {
   description = "database and tables (quarantine, reingested) of what was refused."
   value = {
@@ -96,8 +101,8 @@ output "mask_salt_secret" {
 }
 
 output "roles" {
-  description = "Function (by crate), job, reader, reingest, schedule => name of its role."
-  value       = { for name, role in local.role_names : replace(name, "_", "-") => role if name != "operator" }
+  description = "Function (by crate), job, reader, reingest, rollback, schedule => name of its role."
+  value       = { for name, role in local.role_names : replace(name, "_", "-") => role if !contains(["operator", "optimizer"], name) }
 }
 
 output "operator_role" {

@@ -55,9 +55,12 @@ data "aws_iam_policy_document" "reader" {
   statement {
     sid = "Query"
     actions = [
+      "athena:BatchGetNamedQuery",
+      "athena:GetNamedQuery",
       "athena:GetQueryExecution",
       "athena:GetQueryResults",
       "athena:GetWorkGroup",
+      "athena:ListNamedQueries",
       "athena:StartQueryExecution",
       "athena:StopQueryExecution",
     ]
@@ -68,9 +71,10 @@ data "aws_iam_policy_document" "reader" {
     sid     = "ReadCatalog"
     actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables"]
     resources = concat(
-      [local.catalog_arn],
+      [local.catalog_arn, local.versions_database_arn],
       [for name in each.value.databases : local.database_arns[name]],
       [for name in each.value.databases : local.table_arns[name]],
+      flatten([for name in each.value.databases : local.versions_table_arns[name]]),
       contains(each.value.databases, "secured") ? concat([local.quarantine_database_arn], local.quarantine_table_arns) : [],
     )
   }
@@ -119,7 +123,7 @@ data "aws_iam_policy_document" "reader" {
       sid       = "DenySecuredTables"
       effect    = "Deny"
       actions   = ["glue:*"]
-      resources = [local.database_arns.secured, local.table_arns.secured]
+      resources = concat([local.database_arns.secured, local.table_arns.secured], local.versions_table_arns.secured)
     }
   }
 

@@ -138,6 +138,8 @@ variable "names" {
     secured_reader   = optional(string, "tui-secured-reader-{env}")
     operator         = optional(string, "tui-etl-operator-{env}")
     reingest         = optional(string, "tui-reingest-{env}")
+    rollback         = optional(string, "tui-rollback-{env}")
+    optimizer        = optional(string, "tui-table-optimizer-{env}")
     key_prefix       = optional(string, "tui-etl-{env}")
     rule_prefix      = optional(string, "tui-etl-{env}")
     gitlab_trigger   = optional(string, "tui-etl-trigger-{env}")

@@ -34,3 +34,4 @@ secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/tui-secured-ana
 # Who may take the operator's role.
 operator_principal_arns = ["arn:aws:iam::666666666666:role/tui-operator"]
 reingest_principal_arns = ["arn:aws:iam::666666666666:role/tui-data-engineer"]
+rollback_principal_arns = ["arn:aws:iam::666666666666:role/tui-data-engineer"]

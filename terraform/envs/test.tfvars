@@ -31,3 +31,4 @@ secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/tui-secured-ana
 # Who may take the operator's role.
 operator_principal_arns = ["arn:aws:iam::444444444444:role/tui-operator"]
 reingest_principal_arns = ["arn:aws:iam::444444444444:role/tui-data-engineer"]
+rollback_principal_arns = ["arn:aws:iam::444444444444:role/tui-data-engineer"]

@@ -344,6 +344,8 @@ run "dev" {
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-dev" &&
       aws_iam_role.operator.name == "tui-etl-operator-dev" &&
       aws_iam_role.reingest.name == "tui-reingest-dev" &&
+      aws_iam_role.rollback.name == "tui-rollback-dev" &&
+      output.versions_database == "tui_versions_dev" &&
       output.quarantine == { database = "tui_quarantine_dev", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
     error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."
@@ -368,6 +370,7 @@ run "test" {
     secured_reader_principal_arns = ["arn:aws:iam::444444444444:role/secured-analyst"]
     operator_principal_arns       = ["arn:aws:iam::444444444444:role/operator"]
     reingest_principal_arns       = ["arn:aws:iam::444444444444:role/engineer"]
+    rollback_principal_arns       = ["arn:aws:iam::444444444444:role/engineer"]
   }
 
   assert {
@@ -468,6 +471,8 @@ run "test" {
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-test" &&
       aws_iam_role.operator.name == "tui-etl-operator-test" &&
       aws_iam_role.reingest.name == "tui-reingest-test" &&
+      aws_iam_role.rollback.name == "tui-rollback-test" &&
+      output.versions_database == "tui_versions_test" &&
       output.quarantine == { database = "tui_quarantine_test", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
     error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."
@@ -492,6 +497,7 @@ run "prod" {
     secured_reader_principal_arns = ["arn:aws:iam::666666666666:role/secured-analyst"]
     operator_principal_arns       = ["arn:aws:iam::666666666666:role/operator"]
     reingest_principal_arns       = ["arn:aws:iam::666666666666:role/engineer"]
+    rollback_principal_arns       = ["arn:aws:iam::666666666666:role/engineer"]
   }
 
   assert {
@@ -592,6 +598,8 @@ run "prod" {
       aws_iam_role.reader["secured_reader"].name == "tui-secured-reader-prod" &&
       aws_iam_role.operator.name == "tui-etl-operator-prod" &&
       aws_iam_role.reingest.name == "tui-reingest-prod" &&
+      aws_iam_role.rollback.name == "tui-rollback-prod" &&
+      output.versions_database == "tui_versions_prod" &&
       output.quarantine == { database = "tui_quarantine_prod", tables = { quarantine = "quarantine", reingested = "reingested" } }
     )
     error_message = "A queue, topic, reader, operator, or what has to do with quarantine is called otherwise."

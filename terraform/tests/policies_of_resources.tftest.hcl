@@ -387,10 +387,15 @@ run "denials" {
         Sid       = "DenySecuredListing"
       },
       {
-        Action   = "glue:*"
-        Effect   = "Deny"
-        Resource = ["arn:aws:glue:us-east-1:222222222222:table/tui_secured_dev/*", "arn:aws:glue:us-east-1:222222222222:database/tui_secured_dev"]
-        Sid      = "DenySecuredTables"
+        Action = "glue:*"
+        Effect = "Deny"
+        Resource = [
+          "arn:aws:glue:us-east-1:222222222222:table/tui_versions_dev/secured_files",
+          "arn:aws:glue:us-east-1:222222222222:table/tui_versions_dev/secured",
+          "arn:aws:glue:us-east-1:222222222222:table/tui_secured_dev/*",
+          "arn:aws:glue:us-east-1:222222222222:database/tui_secured_dev",
+        ]
+        Sid = "DenySecuredTables"
       },
       {
         Action   = "s3:*"
@@ -487,7 +492,7 @@ run "denials" {
       [for document in [module.copy_prefix, module.clean_prefix, module.optimization_trigger, module.success_fail_event, module.reconcile, module.support_trigger["copyglue"], module.support_trigger["glue2"], module.support_trigger["optimization"], module.support_cleanup, module.ingest, module.classify, module.conform] : document.policy],
       [for document in [module.landing_bucket, module.raw_bucket, module.legacy_bucket, module.secured_bucket, module.conformed_bucket, module.scripts_bucket, module.state_bucket, module.athena_bucket] : document.policy],
       values(data.aws_iam_policy_document.reader)[*].json,
-      [data.aws_iam_policy_document.reingest.json],
+      [data.aws_iam_policy_document.reingest.json, data.aws_iam_policy_document.rollback.json, data.aws_iam_policy_document.optimizer.json],
       values(data.aws_iam_policy_document.queue)[*].json,
       values(data.aws_iam_policy_document.topic)[*].json,
       [data.aws_iam_policy_document.operator.json, data.aws_iam_policy_document.schedule.json, data.aws_iam_policy_document.job_failures.json],
@@ -589,6 +594,7 @@ run "queues_topics_and_keys" {
       [aws_iam_role_policy.reader["legacy_reader"].policy, data.aws_iam_policy_document.reader["legacy_reader"].json],
       [aws_iam_role_policy.reader["secured_reader"].policy, data.aws_iam_policy_document.reader["secured_reader"].json],
       [aws_iam_role_policy.reingest.policy, data.aws_iam_policy_document.reingest.json],
+      [aws_iam_role_policy.rollback.policy, data.aws_iam_policy_document.rollback.json],
       [aws_cloudwatch_log_resource_policy.job_failures.policy_document, data.aws_iam_policy_document.job_failures.json],
     ] : jsondecode(pair[0]) == jsondecode(pair[1])])
     error_message = "Each queue, topic, key and role must be given its own policy."

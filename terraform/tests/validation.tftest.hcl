@@ -106,6 +106,11 @@ run "first_round" {
     database_names = { legacy = "tui-legacy" }
 
     quarantine_database_name = "tui-quarantine"
+    versions_database_name   = "tui-versions"
+
+    # maintenance that is none, or does harm
+    maintenance      = { small_files = 1.5 }
+    table_optimizers = { "raw.bookings" = ["compaction"] }
 
     names = { ledger = "" }
 
@@ -155,6 +160,7 @@ run "first_round" {
     legacy_reader_principal_arns  = ["analyst"]
     secured_reader_principal_arns = ["*"]
     reingest_principal_arns       = ["me"]
+    rollback_principal_arns       = ["me"]
     reader_session_hours          = 13
     operator_principal_arns       = ["operator"]
     operator_session_hours        = 0
@@ -191,6 +197,9 @@ run "first_round" {
     var.topic_names,
     var.database_names,
     var.quarantine_database_name,
+    var.versions_database_name,
+    var.maintenance,
+    var.table_optimizers,
     var.names,
     var.landing_prefix,
     var.classified_prefix,
@@ -220,6 +229,7 @@ run "first_round" {
     var.legacy_reader_principal_arns,
     var.secured_reader_principal_arns,
     var.reingest_principal_arns,
+    var.rollback_principal_arns,
     var.reader_session_hours,
     var.operator_principal_arns,
     var.operator_session_hours,
@@ -275,6 +285,10 @@ run "third_round" {
     # a job without a timeout
     job_settings = { ingest = { timeout_minutes = 0 } }
 
+    # orphans that may not be any, and maintenance without an end
+    maintenance      = { orphan_days = 2, budget_minutes = 240 }
+    table_optimizers = { "legacy.bookings" = ["sorting"] }
+
     # a time zone that is an offset
     classify_schedule = { timezone = "+01:00" }
 
@@ -285,6 +299,8 @@ run "third_round" {
   expect_failures = [
     var.landing_visibility_timeout_seconds,
     var.job_settings,
+    var.maintenance,
+    var.table_optimizers,
     var.classify_schedule,
     var.reconcile_patience,
   ]
@@ -413,6 +429,7 @@ run "outside_dev_readers_and_operators_are_named" {
     var.secured_reader_principal_arns,
     var.operator_principal_arns,
     var.reingest_principal_arns,
+    var.rollback_principal_arns,
   ]
 }
 
@@ -425,6 +442,7 @@ run "outside_dev_no_account_as_a_whole_reads_or_operates" {
     secured_reader_principal_arns = ["arn:aws:iam::222222222222:root"]
     operator_principal_arns       = ["arn:aws:iam::222222222222:root"]
     reingest_principal_arns       = ["arn:aws:iam::222222222222:root"]
+    rollback_principal_arns       = ["arn:aws:iam::222222222222:root"]
 
     # secured tables around the legacy ones
     conformed_legacy_prefix  = "tables/legacy/"
@@ -439,6 +457,7 @@ run "outside_dev_no_account_as_a_whole_reads_or_operates" {
     var.secured_reader_principal_arns,
     var.operator_principal_arns,
     var.reingest_principal_arns,
+    var.rollback_principal_arns,
     var.conformed_secured_prefix,
     var.servicenow_incident,
   ]

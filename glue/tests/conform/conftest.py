@@ -76,7 +76,9 @@ class Lake:
         self.files_uri = f"file://{self.folder}/lineage/{next(_numbers)}"
         self.run_id = f"jr_3_{next(_numbers)}"
         quarantine = f"file://{self.folder}/quarantine"
-        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id, "versions")
+        here = Place(self.catalog, "versions", f"file:{self.folder}/warehouse/versions")
+        versions = {"legacy": here, "secured": here}
+        return process.Params(places, {}, self.contracts, self.files_uri, quarantine, self.run_id, versions)
 
     def classified(self, zone: str, dataset: str, columns: str, rows: Sequence[Mapping[str, Any]]) -> list[Output]:
         """Write rows as Glue 2 does. What they don't tell of their lineage is made up from their order."""

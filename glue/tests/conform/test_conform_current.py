@@ -139,7 +139,7 @@ def test_what_runs_noted_is_what_the_tables_tell(lake, landed) -> None:
         expected = sorted(n for n, zones, key in landed if zone in zones and newest[key] == n)
         assert current(lake, zone, dataset) == expected
     found = [noted(lake, zone) for zone in ("legacy", "secured")]
-    Versions.of(lake.spark, lake.params().places, "versions").rebuild(pair_of(lake.spark, lake.params(), dataset))
+    Versions.of(lake.spark, lake.params().versions).rebuild(pair_of(lake.spark, lake.params(), dataset))
     assert [noted(lake, zone) for zone in ("legacy", "secured")] == found
 
 
@@ -181,7 +181,7 @@ def document(table: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_view_is_what_athena_wants_of_one(spark, glue) -> None:
     columns = spark.createDataFrame([], COLUMNS).schema
-    views.keep(glue, "db", "versions.legacy", CONTRACT, columns)
+    views.keep(glue, "db", views.current("db", "versions.legacy", CONTRACT, columns))
     table = views.find(glue, "db", "1st_x_current")
     assert table is not None
     assert (table["TableType"], table["ViewExpandedText"]) == ("VIRTUAL_VIEW", "/* Presto View */")
@@ -221,7 +221,8 @@ def test_a_view_is_what_athena_wants_of_one(spark, glue) -> None:
 
 def test_a_view_follows_its_table_and_is_not_written_without_need(spark, glue) -> None:
     def keep(columns: str) -> str:
-        views.keep(glue, "db", "versions.legacy", CONTRACT, spark.createDataFrame([], columns).schema)
+        schema = spark.createDataFrame([], columns).schema
+        views.keep(glue, "db", views.current("db", "versions.legacy", CONTRACT, schema))
         table = views.find(glue, "db", "1st_x_current")
         assert table is not None
         return table["VersionId"]
@@ -232,16 +233,17 @@ def test_a_view_follows_its_table_and_is_not_written_without_need(spark, glue) -
 def test_a_view_never_takes_the_place_of_a_dataset_and_makes_room_for_one(spark, glue) -> None:
     columns = spark.createDataFrame([], "a bigint").schema
     glue.create_table(DatabaseName="db", TableInput={"Name": "1st_x_current", "Parameters": {"table_type": "ICEBERG"}})
-    views.keep(glue, "db", "versions.legacy", CONTRACT, columns)
+    views.keep(glue, "db", views.current("db", "versions.legacy", CONTRACT, columns))
     views.make_room(glue, "db", "1st_x_current")
     assert views.find(glue, "db", "1st_x_current")["Parameters"] == {"table_type": "ICEBERG"}
-    views.keep(glue, "db", "versions.legacy", Contract("y"), columns)
+    views.keep(glue, "db", views.current("db", "versions.legacy", Contract("y"), columns))
     views.make_room(glue, "db", "y_current")
     assert views.find(glue, "db", "y_current") is None
 
 
 def test_a_view_that_athena_could_not_have_is_left_out(spark, glue) -> None:
     many = ", ".join(f"{'c' * 200}{number} bigint" for number in range(2000))
-    views.keep(glue, "db", "versions.legacy", Contract("wide"), spark.createDataFrame([], many).schema)
-    views.keep(glue, "db", "versions.legacy", Contract("x" * 250), spark.createDataFrame([], "a bigint").schema)
+    for name, columns in (("wide", many), ("x" * 250, "a bigint")):
+        schema = spark.createDataFrame([], columns).schema
+        views.keep(glue, "db", views.current("db", "versions.legacy", Contract(name), schema))
     assert glue.get_tables(DatabaseName="db")["TableList"] == []

@@ -40,8 +40,9 @@ ARGUMENTS = (
     "raw_bucket",
     "quarantine_prefix",
     "versions_database",
-    "maintenance",
 )
+#: The folder of the table of file versions, below that of its zone. No dataset's folder has a hyphen.
+VERSIONS_FOLDER = "file-versions"
 #: Datasets that are worked on at the same time; small ones would leave most of a cluster idle.
 AT_ONCE = 4
 #: Bytes that one task of a shuffle gets; they are compressed, so it is several times that in memory.
@@ -56,7 +57,7 @@ class Params:
     """Where the tables of each zone are, where their inputs may come from, and the datasets' contracts.
 
     `files_uri`: where the numbers by file go. `quarantine`: the folder (URI) above all that is refused, below which the
-    run has its own by `run_id`. `versions`: the database of the newest file versions.
+    run has its own by `run_id`. `versions`: where the table of the newest file versions of each zone is.
     """
 
     places: Mapping[str, Place]
@@ -65,7 +66,7 @@ class Params:
     files_uri: str
     quarantine: str
     run_id: str
-    versions: str
+    versions: Mapping[str, Place]
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], contracts: Mapping[str, Contract]) -> Params:
@@ -80,7 +81,10 @@ class Params:
         run_id = arguments["JOB_RUN_ID"]
         files_uri = report.files_uri(arguments["state_bucket"], report.CONFORM, run_id)
         quarantine = f"s3://{arguments['raw_bucket']}/{arguments['quarantine_prefix'].strip('/')}"
-        versions = arguments["versions_database"]
+        database = arguments["versions_database"]
+        versions = {
+            zone: Place(place.catalog, database, f"{place.folder}/{VERSIONS_FOLDER}") for zone, place in places.items()
+        }
         return cls(places, buckets, contracts, files_uri, quarantine, run_id, versions)
 
     def aside(self, dataset: str) -> str:
@@ -144,7 +148,7 @@ def conform(spark: SparkSession, s3: Any, params: Params, work: Work) -> run.Out
             return balance, total
 
         done = list(pool.map(bring, datasets))
-        Versions.of(spark, params.places, params.versions).note([pairs[name] for name in datasets], work.run_ids)
+        Versions.of(spark, params.versions).note([pairs[name] for name in datasets], work.run_ids)
         kept = [file.uri for name in datasets for file in storage.parquet_files(s3, params.aside(name))]
     for name, moved in swept.items():
         if moved.keys:

@@ -23,8 +23,6 @@ from tui_etl.conform.contracts import Contract, Field, Partition
 from tui_etl.conform.pair import Pair
 from tui_etl.conform.tables import Place, Table
 
-#: The folder of each of the two tables, below that of its zone. No dataset's folder has a hyphen.
-FOLDER = "file-versions"
 DATASET, KEY = "dataset", "landed_key"
 _FILE = ("_file_id", "_landed_at", "_sequencer")
 _IDENTITY = [DATASET, KEY]
@@ -41,12 +39,8 @@ class Versions:
     secured: Table
 
     @classmethod
-    def of(cls, spark: SparkSession, places: Mapping[str, Place], database: str) -> Versions:
-        def table(zone: str) -> Table:
-            place = Place(places[zone].catalog, database, f"{places[zone].folder}/{FOLDER}")
-            return Table(spark, place, _contract(zone))
-
-        return cls(table(LEGACY), table(SECURED))
+    def of(cls, spark: SparkSession, places: Mapping[str, Place]) -> Versions:
+        return cls(*(Table(spark, places[zone], _contract(zone)) for zone in (LEGACY, SECURED)))
 
     def tables(self) -> dict[str, Table]:
         return {LEGACY: self.legacy, SECURED: self.secured}

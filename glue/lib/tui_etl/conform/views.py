@@ -1,4 +1,7 @@
-"""`<table>_current`: of a dataset without a key, the rows of the newest version of each landed key; a view of Athena's.
+"""Views of Athena's.
+
+`<table>_current`: of a dataset without a key, the rows of the newest version of each landed key.
+`<zone>_files`, beside the tables of file versions: how many rows of which file the tables of a zone have.
 
 Athena has views that Spark doesn't have. In the catalog one is a table of the type VIRTUAL_VIEW, whose text is a JSON
 document in base64 inside a comment, with the SQL and the type of each column in Trino's words. A view runs with the
@@ -10,7 +13,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql.types import (
@@ -29,10 +33,10 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from tui_etl.conform.contracts import Contract
+from tui_etl.conform.contracts import LINEAGE, Contract
 from tui_etl.conform.versions import DATASET
 
-SUFFIX = "_current"
+SUFFIX, FILES = "_current", "_files"
 #: By this parameter of a catalog entry a view of ours is known, and what it is a view of.
 VIEW_OF = "tui-etl.view-of"
 _NAME_LIMIT, _COMMENT_LIMIT, _TEXT_LIMIT = 255, 255, 409600
@@ -47,29 +51,84 @@ _NAMES: Mapping[type[DataType], tuple[str, str]] = {
     TimestampType: ("timestamp(6)", "timestamp"),
 }
 
+_FILES = StructType(
+    [
+        StructField("dataset", StringType(), metadata={"comment": "The dataset, which is the table's name"}),
+        StructField("file_id", StringType(), metadata={"comment": "The landed file version: bucket/key#version"}),
+        StructField("run_id", StringType(), metadata={"comment": "The load: the run of Glue 1 that read the file"}),
+        StructField("landed_at", TimestampType(), metadata={"comment": "When the file landed (UTC)"}),
+        StructField("records", LongType(), metadata={"comment": "Rows of the table that came of the file"}),
+        StructField("rescued", LongType(), metadata={"comment": "Of these, rows with values in _rescued"}),
+    ]
+)
+
 logger = logging.getLogger(__name__)
 
 
-def name_of(dataset: str) -> str:
-    """The view's name."""
-    return f"{dataset}{SUFFIX}"
+@dataclass(frozen=True)
+class View:
+    """`of`: what it is a view of, by which it is known to be ours. The SQL gives the columns in their order."""
+
+    name: str
+    of: str
+    description: str
+    sql: str
+    columns: StructType
 
 
-def keep(glue: Any, database: str, versions: str, contract: Contract, columns: StructType) -> None:
-    """Have the catalog hold the view of a table with these columns; `versions`: the table of the newest versions.
+def current(database: str, versions: str, contract: Contract, columns: StructType) -> View:
+    """The view of a table with these columns; `versions`: the table of the newest versions, with its database."""
+    dataset = contract.dataset
+    selected = ",\n  ".join(_selected(column) for column in columns)
+    catalog, _, table = versions.partition(".")
+    sql = (
+        f'SELECT\n  {selected}\nFROM {_quoted(database)}.{_quoted(dataset)}\nWHERE "_file_id" IN (\n'
+        f'  SELECT "_file_id" FROM {_quoted(catalog)}.{_quoted(table)} WHERE "{DATASET}" = {_literal(dataset)}\n)'
+    )
+    description = f"Of the newest version of each landed key: {contract.description or dataset}"
+    return View(f"{dataset}{SUFFIX}", dataset, description, sql, columns)
+
+
+def files(zone: str, database: str, tables: Sequence[str]) -> View:
+    """The view of all files of which these tables of a zone have rows."""
+    each = [
+        f'SELECT CAST({_literal(table)} AS varchar) AS "dataset", "_file_id" AS "file_id", '
+        '"_run_id" AS "run_id", CAST("_landed_at" AS timestamp(6)) AS "landed_at", count(*) AS "records", '
+        f'count("_rescued") AS "rescued"\nFROM {_quoted(database)}.{_quoted(table)}\n'
+        'GROUP BY "_file_id", "_run_id", "_landed_at"'
+        for table in tables
+    ]
+    description = f"How many rows of which file, and by which load, the tables of {database} have"
+    return View(f"{zone}{FILES}", database, description, "\nUNION ALL\n".join(each), _FILES)
+
+
+def tables_of(glue: Any, database: str) -> list[str]:
+    """The tables of ours in a database: those with lineage."""
+    pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
+    found = {
+        table["Name"]: {column["Name"] for column in table.get("StorageDescriptor", {}).get("Columns", [])}
+        for page in pages
+        for table in page["TableList"]
+        if table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG"
+    }
+    return sorted(name for name, columns in found.items() if columns >= {*LINEAGE})
+
+
+def keep(glue: Any, database: str, view: View) -> None:
+    """Have the catalog hold a view.
 
     A view is a convenience: that it can't be had is told, and is no failure.
     """
-    wanted = entry(database, versions, contract, columns)
-    fields = {"database": database, "view": wanted["Name"]}
-    if len(wanted["Name"]) > _NAME_LIMIT or len(wanted["ViewOriginalText"]) > _TEXT_LIMIT:
-        logger.warning("a table has no view of its current rows: its name is too long, or its columns", extra=fields)
+    wanted = entry(database, view)
+    fields = {"database": database, "view": view.name}
+    if len(view.name) > _NAME_LIMIT or len(wanted["ViewOriginalText"]) > _TEXT_LIMIT:
+        logger.warning("there can be no view: its name is too long, or its text", extra=fields)
         return
-    found = find(glue, database, wanted["Name"])
+    found = find(glue, database, view.name)
     if found is None:
         glue.create_table(DatabaseName=database, TableInput=wanted)
-    elif found.get("Parameters", {}).get(VIEW_OF) != contract.dataset:
-        logger.warning("a table has no view of its current rows: a dataset has the name", extra=fields)
+    elif found.get("Parameters", {}).get(VIEW_OF) != view.of:
+        logger.warning("there can be no view: a table has its name", extra=fields)
         return
     elif all(found.get(part) == wanted[part] for part in ("ViewOriginalText", "Description")):
         return
@@ -95,41 +154,29 @@ def find(glue: Any, database: str, name: str) -> dict[str, Any] | None:
     return table
 
 
-def entry(database: str, versions: str, contract: Contract, columns: StructType) -> dict[str, Any]:
+def entry(database: str, view: View) -> dict[str, Any]:
     """The view as Glue's API wants it."""
     document = {
-        "originalSql": sql(database, versions, contract.dataset, columns),
+        "originalSql": view.sql,
         "catalog": "awsdatacatalog",
         "schema": database,
-        "columns": [{"name": column.name, "type": trino_type(column.dataType)} for column in columns],
+        "columns": [{"name": column.name, "type": trino_type(column.dataType)} for column in view.columns],
     }
     text = base64.b64encode(json.dumps(document).encode()).decode()
-    described = f" {contract.description}" if contract.description else ""
     return {
-        "Name": name_of(contract.dataset),
-        "Description": f"Of the newest version of each landed key:{described or ' ' + contract.dataset}",
+        "Name": view.name,
+        "Description": view.description,
         "TableType": "VIRTUAL_VIEW",
-        "Parameters": {"presto_view": "true", "comment": "Presto View", VIEW_OF: contract.dataset},
+        "Parameters": {"presto_view": "true", "comment": "Presto View", VIEW_OF: view.of},
         "ViewOriginalText": f"/* Presto View: {text} */",
         "ViewExpandedText": "/* Presto View */",
         "PartitionKeys": [],
         "StorageDescriptor": {
-            "Columns": [_catalog_column(column) for column in columns],
+            "Columns": [_catalog_column(column) for column in view.columns],
             "Location": "",
             "SerdeInfo": {},
         },
     }
-
-
-def sql(database: str, versions: str, dataset: str, columns: StructType) -> str:
-    """The view's query."""
-    selected = ",\n  ".join(_selected(column) for column in columns)
-    catalog, _, table = versions.partition(".")
-    newest = f"{_quoted(catalog)}.{_quoted(table)}"
-    return (
-        f'SELECT\n  {selected}\nFROM {_quoted(database)}.{_quoted(dataset)}\nWHERE "_file_id" IN (\n'
-        f'  SELECT "_file_id" FROM {newest} WHERE "{DATASET}" = {_literal(dataset)}\n)'
-    )
 
 
 def trino_type(kind: DataType) -> str:
