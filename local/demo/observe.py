@@ -10,7 +10,7 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -227,12 +227,20 @@ class Pipeline:
             for database in database_names(self.outputs["databases"])
             for page in pages.paginate(DatabaseName=database)
             for table in page["TableList"]
+            if table.get("TableType") != "VIRTUAL_VIEW"
         ]
 
-    def query(self, sql: str, workgroup: str | None = None, timeout_seconds: float = 120) -> list[list[str | None]]:
-        """The rows of an Athena query, without the header."""
+    def query(
+        self,
+        sql: str,
+        workgroup: str | None = None,
+        timeout_seconds: float = 120,
+        parameters: Sequence[str] = (),
+    ) -> list[list[str | None]]:
+        """The rows of an Athena query, without the header; `parameters` are literals for its question marks."""
         group = workgroup or self.outputs["workgroup"]
-        execution = self.athena.start_query_execution(QueryString=sql, WorkGroup=group)
+        given = {"ExecutionParameters": [*parameters]} if parameters else {}
+        execution = self.athena.start_query_execution(QueryString=sql, WorkGroup=group, **given)
         identity = execution["QueryExecutionId"]
 
         def status() -> dict[str, Any]:

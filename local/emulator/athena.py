@@ -17,6 +17,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import athena, glue, sts
 
+from local.emulator import views
 from local.settings import APPLICATION_ACCOUNT, ROOT_SECRET, Instance
 
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
@@ -49,12 +50,16 @@ class AccessDenied(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """`location`: an Iceberg table's current metadata, or the folder of a Parquet table with these `columns`."""
+    """`location`: an Iceberg table's current metadata, or the folder of a Parquet table with these `columns`.
+
+    A view has the SQL of its definition instead.
+    """
 
     database: str
     name: str
     location: str
     columns: tuple[tuple[str, str], ...] = ()
+    view: str = ""
 
 
 def install(instance: Instance) -> None:
@@ -79,20 +84,28 @@ def install(instance: Instance) -> None:
 
 
 def named_tables(query: str, database: str) -> list[Table]:
-    """The tables of the catalog whose names occur in a query (all of a database for information_schema)."""
+    """The tables of the catalog whose names occur in a query (all of a database for information_schema).
+
+    A view comes after those that it is made of: who queries it needs access to all of them.
+    """
     words = {text.lower() for kind, text, _, _ in athena._sql_tokens(query) if kind in ("name", "qname")}
     wanted = {(database or "default").lower()} | words
-    return [
+    found = [
         table
         for entry in glue._tables.values()
         if entry["DatabaseName"].lower() in wanted and (entry["Name"].lower() in words or "information_schema" in words)
         if (table := _table(entry)) is not None
     ]
+    within = [part for table in found if table.view for part in named_tables(table.view, table.database)]
+    return list(dict.fromkeys([*within, *sorted(found, key=lambda table: bool(table.view))]))
 
 
 def _table(entry: dict[str, Any]) -> Table | None:
     """A table of the catalog, if it is Iceberg or lies as Parquet in folders that Athena works out (projection)."""
     parameters, storage = entry.get("Parameters") or {}, entry.get("StorageDescriptor") or {}
+    view = views.definition(entry)
+    if view is not None:
+        return Table(entry["DatabaseName"], entry["Name"], "", view=view)
     location = parameters.get("metadata_location")
     if parameters.get("table_type", "").upper() == "ICEBERG" and location:
         return Table(entry["DatabaseName"], entry["Name"], location)
@@ -154,7 +167,7 @@ def _check_catalog_access(tables: list[Table]) -> None:
 def execute(
     instance: Instance, query: str, database: str, tables: list[Table], key: str, secret: str, token: str
 ) -> dict[str, Any]:
-    """Runs one query over views on the tables' current snapshots."""
+    """Runs one query over views on the tables' current snapshots; a view comes after what it is made of."""
     connection = duckdb.connect(":memory:")
     try:
         _open(connection, instance, key, secret, token)
@@ -177,6 +190,8 @@ def execute(
 
 def _selected(connection: Any, table: Table) -> str:
     """What a table is in DuckDB's words."""
+    if table.view:
+        return views.in_duckdb(table.view)
     if not table.columns:
         return f"SELECT * FROM iceberg_scan({_literal(table.location)})"
     files = _literal(f"{table.location}/*/*.parquet")
@@ -245,8 +260,11 @@ def _enforce_workgroup_location() -> None:
     original = athena._start_query_execution
 
     def start(data: dict) -> tuple:
-        # The emulator lets a query choose its own output location whatever its workgroup enforces, and glues the
-        # file name to a location that has no slash at its end.
+        # The emulator lets a query choose its own output location whatever its workgroup enforces, glues the file name
+        # to a location that has no slash at its end, and knows no parameters.
+        if "ExecutionParameters" in data:
+            query = views.with_parameters(data["QueryString"], data["ExecutionParameters"])
+            data = {**data, "QueryString": query}
         settings = (athena._workgroups.get(data.get("WorkGroup", "primary")) or {}).get("Configuration") or {}
         fixed = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
         given = (data.get("ResultConfiguration") or {}).get("OutputLocation")

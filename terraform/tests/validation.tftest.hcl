@@ -108,8 +108,7 @@ run "first_round" {
     quarantine_database_name = "tui-quarantine"
     versions_database_name   = "tui-versions"
 
-    # maintenance that is none, or does harm
-    maintenance      = { small_files = 1.5 }
+    # a table of another bucket
     table_optimizers = { "raw.bookings" = ["compaction"] }
 
     names = { ledger = "" }
@@ -198,7 +197,6 @@ run "first_round" {
     var.database_names,
     var.quarantine_database_name,
     var.versions_database_name,
-    var.maintenance,
     var.table_optimizers,
     var.names,
     var.landing_prefix,
@@ -285,8 +283,7 @@ run "third_round" {
     # a job without a timeout
     job_settings = { ingest = { timeout_minutes = 0 } }
 
-    # orphans that may not be any, and maintenance without an end
-    maintenance      = { orphan_days = 2, budget_minutes = 240 }
+    # what Glue does not do for a table
     table_optimizers = { "legacy.bookings" = ["sorting"] }
 
     # a time zone that is an offset
@@ -299,7 +296,6 @@ run "third_round" {
   expect_failures = [
     var.landing_visibility_timeout_seconds,
     var.job_settings,
-    var.maintenance,
     var.table_optimizers,
     var.classify_schedule,
     var.reconcile_patience,
@@ -415,6 +411,46 @@ run "sixth_round" {
     var.landing_batch_size,
     var.function_settings,
   ]
+}
+
+run "maintenance_with_half_a_file" {
+  command = plan
+
+  variables {
+    maintenance = { manifests = 1.5 }
+  }
+
+  expect_failures = [var.maintenance]
+}
+
+run "maintenance_that_makes_one_file_of_one" {
+  command = plan
+
+  variables {
+    maintenance = { small_files = 1 }
+  }
+
+  expect_failures = [var.maintenance]
+}
+
+run "maintenance_that_removes_what_is_being_written" {
+  command = plan
+
+  variables {
+    maintenance = { orphan_days = 2 }
+  }
+
+  expect_failures = [var.maintenance]
+}
+
+run "maintenance_without_an_end" {
+  command = plan
+
+  variables {
+    maintenance = { budget_minutes = 240 }
+  }
+
+  expect_failures = [var.maintenance]
 }
 
 run "outside_dev_readers_and_operators_are_named" {

@@ -43,6 +43,5 @@ def keep_views(spark: SparkSession, glue: Any, params: Params, changed: Iterable
             database, columns = params.places[zone].database, spark.table(table.sql).schema
             views.keep(glue, database, views.current(database, versions[zone].name, table.contract, columns))
     for zone, place in params.places.items():
-        names = views.tables_of(glue, place.database)
-        if names:
-            views.keep(glue, params.versions[zone].database, views.files(zone, place.database, names))
+        everything = views.files(zone, place.database, views.tables_of(glue, place.database))
+        views.keep(glue, params.versions[zone].database, everything)

@@ -98,6 +98,9 @@ def files(zone: str, database: str, tables: Sequence[str]) -> View:
         'GROUP BY "_file_id", "_run_id", "_landed_at"'
         for table in tables
     ]
+    if not each:
+        nothing = (f'CAST(NULL AS {trino_type(column.dataType)}) AS "{column.name}"' for column in _FILES)
+        each = [f"SELECT {', '.join(nothing)} WHERE false"]
     description = f"How many rows of which file, and by which load, the tables of {database} have"
     return View(f"{zone}{FILES}", database, description, "\nUNION ALL\n".join(each), _FILES)
 
