@@ -111,7 +111,7 @@ locals {
     LookAtCatalog   = { actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTableOptimizer", "glue:GetTags"], resources = local.catalog }
     LookAtFunctions = { actions = ["lambda:Get*", "lambda:List*"], resources = local.named.functions }
     LookAtJobs      = { actions = ["glue:GetJob", "glue:GetTags"], resources = local.named.jobs }
-    LookAtLogs      = { actions = ["logs:ListTagsForResource", "logs:ListTagsLogGroup"], resources = local.named.log_groups }
+    LookAtLogs      = { actions = ["logs:DescribeMetricFilters", "logs:ListTagsForResource", "logs:ListTagsLogGroup"], resources = local.named.log_groups }
     LookAtQueues    = { actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], resources = local.named.queues }
     LookAtRoles     = { actions = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"], resources = local.named.roles }
     LookAtRules     = { actions = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"], resources = local.named.rules }
@@ -127,7 +127,7 @@ locals {
     SettleCatalog   = { actions = ["glue:CreateDatabase", "glue:CreateTable", "glue:CreateTableOptimizer", "glue:DeleteDatabase", "glue:DeleteTable", "glue:DeleteTableOptimizer", "glue:UpdateDatabase", "glue:UpdateTable", "glue:UpdateTableOptimizer", "glue:TagResource", "glue:UntagResource"], resources = local.catalog }
     SettleFunctions = { actions = ["lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction*", "lambda:PutFunction*", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunction*"], resources = local.named.functions }
     SettleJobs      = { actions = ["glue:CreateJob", "glue:DeleteJob", "glue:TagResource", "glue:UntagResource", "glue:UpdateJob"], resources = local.named.jobs }
-    SettleLogs      = { actions = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"], resources = local.named.log_groups }
+    SettleLogs      = { actions = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"], resources = local.named.log_groups }
     SettleQueues    = { actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"], resources = local.named.queues }
     SettleRoles     = { actions = ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"], resources = local.named.roles }
     SettleRules     = { actions = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"], resources = local.named.rules }

@@ -9,12 +9,13 @@ from itertools import permutations
 from typing import Any
 
 import boto3
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui_etl.conform import views
-from tui_etl.conform.contracts import Contract
+from tui_etl.conform.contracts import LINEAGE, Contract
 from tui_etl.conform.process import pair_of
 from tui_etl.conform.versions import Versions
 
@@ -247,3 +248,41 @@ def test_a_view_that_athena_could_not_have_is_left_out(spark, glue) -> None:
         schema = spark.createDataFrame([], columns).schema
         views.keep(glue, "db", views.current("db", "versions.legacy", Contract(name), schema))
     assert glue.get_tables(DatabaseName="db")["TableList"] == []
+
+
+LINEAGE_COLUMNS = [{"Name": name, "Type": "string"} for name in LINEAGE]
+
+
+def test_the_view_of_all_files_is_made_of_the_tables_with_lineage(glue) -> None:
+    iceberg = {"table_type": "ICEBERG"}
+    for name, parameters, columns in (
+        ("b", iceberg, LINEAGE_COLUMNS),
+        ("1st", iceberg, [*LINEAGE_COLUMNS, {"Name": "a", "Type": "int"}]),
+        ("somebodys", iceberg, [{"Name": "a", "Type": "int"}]),
+        ("b_current", {"presto_view": "true"}, LINEAGE_COLUMNS),
+    ):
+        storage = {"Columns": columns}
+        wanted = {"Name": name, "Parameters": parameters, "StorageDescriptor": storage}
+        glue.create_table(DatabaseName="db", TableInput=wanted)
+    assert views.tables_of(glue, "db") == ["1st", "b"]
+    views.keep(glue, "db", views.files("legacy", "db", views.tables_of(glue, "db")))
+    told = document(views.find(glue, "db", "legacy_files") or {})
+    names = ["dataset", "file_id", "run_id", "landed_at", "records", "rescued"]
+    assert [one["name"] for one in told["columns"]] == names
+    assert told["originalSql"].count("UNION ALL") == 1
+    assert "CAST('1st' AS varchar) AS \"dataset\"" in told["originalSql"]
+
+
+def test_the_view_of_all_files_counts_rows_and_is_there_without_any(spark) -> None:
+    at = datetime(2026, 5, 1)
+    rows = [("f1", "jr_1", at, None), ("f1", "jr_1", at, "{}"), ("f2", "jr_1", at, None)]
+    tables = duckdb.connect()
+    tables.execute(
+        "CREATE SCHEMA db; CREATE TABLE db.t (_file_id text, _run_id text, _landed_at timestamptz, _rescued text)"
+    )
+    tables.executemany("INSERT INTO db.t VALUES (?, ?, ?, ?)", rows)
+    counted = tables.execute(views.files("legacy", "db", ["t"]).sql).fetchall()
+    assert sorted((row[0], row[1], row[4], row[5]) for row in counted) == [("t", "f1", 2, 1), ("t", "f2", 1, 0)]
+    empty = tables.execute(views.files("legacy", "db", []).sql)
+    assert [column[0] for column in empty.description] == views.files("legacy", "db", []).columns.names
+    assert empty.fetchall() == []
