@@ -30,7 +30,7 @@ locals {
         { name = "run_id", type = "string", comment = "The job run that refused it" },
         { name = "dataset", type = "string", comment = "The dataset, _none if the file has none" },
         { name = "stage", type = "int", comment = "1: Glue 1, it is no record. 3: Glue 3, its contract refuses it" },
-        { name = "origin_file_id", type = "string", comment = "The quarantined file version that the file was made of, if it was re-ingested before" },
+        { name = "origin_file_id", type = "string", comment = "The version that its sender landed, if the file was made of what quarantine had of that" },
       ]
     }
     reingested = {
@@ -38,7 +38,7 @@ locals {
       columns = [
         { name = "stage", type = "int", comment = "As in quarantine" },
         { name = "run_id", type = "string", comment = "As in quarantine" },
-        { name = "file_id", type = "string", comment = "As in quarantine; rows that came of it have it as _origin_file_id" },
+        { name = "file_id", type = "string", comment = "As in quarantine" },
         { name = "position", type = "bigint", comment = "As in quarantine" },
         { name = "dataset", type = "string", comment = "As in quarantine" },
         { name = "landed_key", type = "string", comment = "The key in the landing bucket under which it landed again" },

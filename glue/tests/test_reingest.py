@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from botocore.exceptions import ClientError
 from pyarrow import parquet
 
-from tui_etl import storage
+from tui_etl import protocol, storage
 from tui_etl.ingest.origin import Origin, from_metadata
 from tui_etl.ledger import Ledger
 from tui_etl.reingest import __main__ as command
@@ -93,6 +97,10 @@ class World:
             row for file in files for row in parquet.read_table(io.BytesIO(storage.read(self.s3, file.uri))).to_pylist()
         ]
         return sorted((row["file_id"], row["position"], row["landed_key"]) for row in rows)
+
+
+def die(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -248,15 +256,99 @@ def test_of_two_orders_at_once_one_is_refused(world: World) -> None:
     assert len(world.landed_again()) == 1
 
 
+@pytest.mark.parametrize("unfinished", [False, True], ids=["new", "cut off before"])
+def test_of_many_orders_at_once_each_record_is_landed_once(world: World, monkeypatch, unfinished: bool) -> None:
+    file_id = world.land("stays/a.json", b"")
+    world.quarantine(*({"file_id": file_id, "position": n, "bytes": b"%d" % n, "reason": f"r{n}"} for n in (1, 2, 3)))
+    if unfinished:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(land, "_land", die)
+            world.command("--dataset", "stays", "--reason", "r[12]", "--yes")
+    asked = [Wanted(dataset="stays", reason=reason) for reason in ("r1", "r[12]", "r[23]", None)]
+    together = Barrier(len(asked))
+
+    def order(wanted: Wanted) -> None:
+        [refused] = select.find(world.s3, world.folder, wanted)
+        todo = land.plan(world.s3, world.ledger, world.places, refused, "one of many")
+        together.wait(60)
+        with suppress(Conflict):
+            land.carry_out(world.s3, world.ledger, world.places, todo)
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        list(pool.map(order, asked))
+    world.command("--dataset", "stays", "--yes")
+    bodies = [body for body, _ in world.landed_again().values()]
+    assert sorted(b"".join(bodies).split()) == [b"1", b"2", b"3"]
+    assert [position for _, position, _ in world.shown()] == [1, 2, 3]
+
+
+def test_a_put_that_meets_another_is_told_as_one(world: World, monkeypatch) -> None:
+    file_id = world.land("stays/a.json", b"")
+    world.quarantine({"file_id": file_id, "position": 1, "bytes": b"1"})
+    meets = ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": ""}}, "PutObject")
+    put = world.s3.put_object
+
+    def answer(**request: Any) -> Any:
+        if request["Bucket"] == world.landing:
+            raise meets
+        return put(**request)
+
+    [refused] = select.find(world.s3, world.folder, Wanted(file_id=file_id))
+    todo = land.plan(world.s3, world.ledger, world.places, refused, "me")
+    with monkeypatch.context() as patch, pytest.raises(Conflict, match="by somebody else at this moment"):
+        patch.setattr(world.s3, "put_object", answer)
+        land.carry_out(world.s3, world.ledger, world.places, todo)
+    world.command("--file-id", file_id, "--yes")
+    assert [body for body, _ in world.landed_again().values()] == [b"1\n"]
+
+
+def test_what_is_refused_again_names_the_version_that_its_sender_landed(world: World) -> None:
+    """However often; and each time it is another file."""
+    sent = file_id = world.land("stays/a.json", b'{"a":}')
+    position = 0
+    for turn, stage in enumerate((1, 1, 3, 3)):
+        refused = {"file_id": file_id, "position": position, "bytes": b'{"a":}', "run_id": f"jr_{turn}"}
+        world.quarantine(refused | {"origin_file_id": sent if turn else None}, stage=stage, run_id=f"jr_{turn}")
+        told = world.command("--file-id", file_id, "--yes")[1]
+        file_id, position = told.rpartition("landed ")[2].strip(), 1
+    found = world.landed_again()
+    assert len(found) == 4
+    assert {come.file_id for _, come in found.values() if come} == {sent}
+    world.command("--dataset", "stays", "--yes")
+    assert world.landed_again() == found
+
+
+def test_what_has_expired_is_told_and_not_taken_for_landed(world: World) -> None:
+    file_id = world.land("stays/a.json", b"")
+    kept = f"{world.folder}/stays/run=jr_1/_large/x"
+    world.quarantine({"file_id": file_id, "position": 0, "object": kept})
+    for _ in range(2):
+        status, told = world.command("--file-id", file_id, "--yes")
+        assert status == 1 and f"{kept} can't be read any more" in told
+    assert world.ledger.get(protocol.reingest_pk(1, "jr_1", file_id)) is None
+    for file in storage.parquet_files(world.s3, f"{world.folder}/committed-rows"):
+        world.s3.delete_object(Bucket=file.bucket, Key=file.key)
+    assert world.command("--file-id", file_id, "--yes") == (1, "nothing in quarantine is what you ask for\n")
+
+
+def test_an_object_that_no_single_copy_takes_is_told(world: World, monkeypatch) -> None:
+    file_id = world.land("stays/a.json", b"")
+    storage.write(world.s3, kept := f"{world.folder}/large", b"12345")
+    world.quarantine({"file_id": file_id, "position": 0, "object": kept})
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "COPY_LIMIT", 4)
+        assert f"{kept} has 5 bytes: too many" in world.command("--file-id", file_id, "--yes")[1]
+    assert world.landed_again() == {}
+    world.command("--file-id", file_id, "--yes")
+    assert [body for body, _ in world.landed_again().values()] == [b"12345"]
+
+
 @pytest.mark.parametrize("step", ["_land", "_show", "mark"])
 def test_an_order_that_was_cut_off_is_finished_by_the_next(world: World, monkeypatch, step: str) -> None:
     file_id = world.land("stays/a.json", b"")
     world.quarantine(
         {"file_id": file_id, "position": 1, "bytes": b"1"}, {"file_id": file_id, "position": 2, "bytes": b"2"}
     )
-
-    def die(*_: Any) -> None:
-        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         if step == "mark":

@@ -261,8 +261,21 @@ fn is_now(file: Option<&FileItem>, steps: &[Step]) -> String {
         }
         (Stage::Ingest, _) => "in temp, waits for Glue 2".to_owned(),
         (Stage::Classify, _) => "classified, waits for Glue 3".to_owned(),
-        (Stage::Conform, _) if last.tables.is_empty() => "done: in no table".to_owned(),
-        (Stage::Conform, _) => format!("in {}", last.tables.join(", ")),
+        (Stage::Conform, _) => conformed_to(last),
+    }
+}
+
+/// Where the records are that Glue 3 took.
+fn conformed_to(step: &Step) -> String {
+    let of = |name| step.numbers.get(name).copied().unwrap_or_default();
+    let tables = match step.tables.as_slice() {
+        [] => "done: in no table".to_owned(),
+        tables => format!("in {}", tables.join(", ")),
+    };
+    match of("quarantined") {
+        0 => tables,
+        all if all == of("records_in") => format!("quarantined by its contract: {all}"),
+        some => format!("{tables}; quarantined by its contract: {some}"),
     }
 }
 
@@ -274,7 +287,8 @@ fn problems(steps: &[Step]) -> Vec<String> {
     let classified = of(Stage::Classify, "records_in");
     let zones = of(Stage::Classify, "legacy") + of(Stage::Classify, "secured");
     let read = of(Stage::Conform, "records_in");
-    let settled = conformed(steps) + of(Stage::Conform, "superseded");
+    let refused = of(Stage::Conform, "quarantined");
+    let settled = conformed(steps) + of(Stage::Conform, "superseded") + refused;
     let comparisons = [
         (
             Stage::Classify,
@@ -294,7 +308,7 @@ fn problems(steps: &[Step]) -> Vec<String> {
         (
             Stage::Conform,
             ("into Glue 3", read),
-            ("conformed and superseded", settled),
+            ("conformed, superseded and quarantined", settled),
         ),
     ];
     comparisons

@@ -21,6 +21,8 @@ from pyarrow import parquet
 
 #: Requests in flight from one process.
 IN_FLIGHT = 16
+#: S3 copies objects up to this size in one request.
+COPY_LIMIT = 5 << 30
 #: A footer is looked for in this many last bytes; a longer one costs a second request.
 FOOTER_GUESS = 1 << 16
 _TRAILER = 8

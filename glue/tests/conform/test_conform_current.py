@@ -34,8 +34,16 @@ def version(number: int, zone: str = "legacy", rows: int = 1, key: str = KEY) ->
     return zone, [row | {"a": number, "_position": n} for n in range(1, rows + 1)]
 
 
+def again(number: int, zone: str = "legacy") -> tuple[str, list[dict[str, Any]]]:
+    """A record of that version that had been in quarantine; it has come back later than anything else."""
+    _, [row] = version(number, key="landing/tui/legacy/ex/reingested/x.json")
+    back = {"_sequencer": "FF", "_run_id": f"jr_again_{number}", "a": number * 10}
+    return zone, [row | back | {"_origin_file_id": f"{KEY}#v{number}"}]
+
+
 def bring(lake, *versions: tuple[str, list[dict[str, Any]]], dataset: str = NAME) -> None:
-    outputs = [one for zone, rows in versions for one in lake.classified(zone, dataset, "a bigint", rows)]
+    columns = "a bigint, _origin_file_id string"
+    outputs = [one for zone, rows in versions for one in lake.classified(zone, dataset, columns, rows)]
     lake.conform(outputs, sorted({row["_run_id"] for _, rows in versions for row in rows}))
 
 
@@ -48,7 +56,8 @@ def current(lake, zone: str, dataset: str = NAME) -> list[int]:
     for table in (versions, f"{lake.catalog}.{zone}.{dataset}"):
         lake.spark.sql(f"REFRESH TABLE {table}")
     newest = f"SELECT _file_id FROM {versions} WHERE dataset = '{dataset}'"
-    rows = lake.spark.sql(f"SELECT a FROM {lake.catalog}.{zone}.{dataset} WHERE _file_id IN ({newest})").collect()
+    sent = "coalesce(_origin_file_id, _file_id)"
+    rows = lake.spark.sql(f"SELECT a FROM {lake.catalog}.{zone}.{dataset} WHERE {sent} IN ({newest})").collect()
     return sorted(row.a for row in rows)
 
 
@@ -72,6 +81,20 @@ def test_versions_may_come_in_any_order(lake, order) -> None:
     for number in order:
         bring(lake, version(number))
     assert current(lake, "legacy") == [3]
+
+
+def test_records_from_quarantine_are_of_the_version_that_had_them_first(lake) -> None:
+    bring(lake, version(1))
+    bring(lake, again(1))
+    assert current(lake, "legacy") == [1, 10]
+    bring(lake, version(2))
+    assert current(lake, "legacy") == [2]
+    bring(lake, again(1))
+    assert current(lake, "legacy") == [2]
+    # A version that was in quarantine as a whole.
+    bring(lake, again(3, "secured"))
+    assert (current(lake, "legacy"), current(lake, "secured")) == ([], [30])
+    assert noted(lake, "secured") == [f"{KEY}#v3"]
 
 
 def test_legacy_rows_are_out_of_date_once_a_newer_version_is_secured_as_a_whole(lake) -> None:
@@ -215,7 +238,8 @@ def test_a_view_is_what_athena_wants_of_one(spark, glue) -> None:
     assert 'CAST("at" AS timestamp(6)) AS "at"' in sql
     assert '"o""\'d d"' in sql
     assert sql.endswith(
-        'FROM "db"."1st_x"\nWHERE "_file_id" IN (\n  SELECT "_file_id" FROM "versions"."legacy" '
+        'FROM "db"."1st_x"\nWHERE coalesce("_origin_file_id", "_file_id") IN (\n'
+        '  SELECT "_file_id" FROM "versions"."legacy" '
         "WHERE \"dataset\" = '1st_x'\n)"
     )
 

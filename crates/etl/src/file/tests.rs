@@ -172,7 +172,10 @@ async fn a_file_is_followed_through_all_stages_to_its_tables() {
     assert!(seen.steps.iter().all(|step| step.took));
     assert_eq!(seen.steps[0].numbers["quarantined"], 1);
     // A record too few: the books of these made-up runs don't balance, and that is said.
-    assert_eq!(seen.problems, ["9 into Glue 3, 8 conformed and superseded"]);
+    assert_eq!(
+        seen.problems,
+        ["9 into Glue 3, 8 conformed, superseded and quarantined"]
+    );
     let told = answer(&[seen]).unwrap();
     assert_eq!(told.exit, Exit::Bad);
     let text = style::plain(&told.text);
@@ -183,6 +186,61 @@ async fn a_file_is_followed_through_all_stages_to_its_tables() {
         "{text}"
     );
     assert!(text.contains("rows in tables now: 8"), "{text}");
+}
+
+/// A file that a run of each stage took, the last with these numbers.
+fn through_all_stages(conform: &[(&str, u64)]) -> (FileItem, Vec<Step>) {
+    let step = |stage, numbers: &[(&str, u64)], tables: &[&str]| Step {
+        stage,
+        run_id: format!("jr_{stage}"),
+        state: "COMMITTED".to_owned(),
+        took: true,
+        started_by: None,
+        committed_at: None,
+        outcome: None,
+        reason: None,
+        tables: tables.iter().map(|&table| table.to_owned()).collect(),
+        numbers: numbers
+            .iter()
+            .map(|&(name, n)| (name.to_owned(), n))
+            .collect(),
+    };
+    let file = FileItem {
+        bucket: "grp2-landing-dev".to_owned(),
+        key: "tui/legacy/d/a.json".to_owned(),
+        version_id: "v1".to_owned(),
+        sequencer: None,
+        etag: String::new(),
+        size: 5,
+        dataset: Some("d".to_owned()),
+        landed_at: Timestamp::UNIX_EPOCH,
+        assigned_to: Some("jr_1".to_owned()),
+    };
+    let steps = vec![
+        step(Stage::Ingest, &[("records", 3), ("quarantined", 1)], &[]),
+        step(Stage::Classify, &[("records_in", 3), ("secured", 3)], &[]),
+        step(Stage::Conform, conform, &["t.d"]),
+    ];
+    (file, steps)
+}
+
+#[test]
+fn what_a_contract_refused_adds_up_and_is_told() {
+    for (quarantined, superseded, secured, told) in [
+        (0, 0, 3, "in t.d"),
+        (1, 0, 2, "in t.d; quarantined by its contract: 1"),
+        (1, 2, 0, "in t.d; quarantined by its contract: 1"),
+        (3, 0, 0, "quarantined by its contract: 3"),
+    ] {
+        let (file, steps) = through_all_stages(&[
+            ("records_in", 3),
+            ("quarantined", quarantined),
+            ("secured", secured),
+            ("superseded", superseded),
+        ]);
+        assert_eq!(problems(&steps), Vec::<String>::new());
+        assert_eq!(is_now(Some(&file), &steps), told);
+    }
 }
 
 #[tokio::test]

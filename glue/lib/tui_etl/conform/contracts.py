@@ -24,7 +24,7 @@ LINEAGE = {
     "_run_id": (StringType(), "The Glue 1 run that took the file in"),
     "_origin_file_id": (
         StringType(),
-        "The quarantined file version that the file was made of; null if it is none such",
+        "The version that its sender landed, if the file was made of what quarantine had of that",
     ),
     "_rule_id": (StringType(), "The rule that classified the record"),
     "_rules_version": (StringType(), "The version of the rules"),

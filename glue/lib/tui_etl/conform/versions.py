@@ -6,7 +6,8 @@ landed key of which records came; `legacy` has those of which the legacy tables 
 their newest version may be one that is secured as a whole. Of that one, legacy readers see that it came, and that what
 they have of the key is out of date.
 
-A version without records (empty, or quarantined as a whole) leaves the version before it the newest.
+A version without records (empty, or quarantined as a whole) leaves the version before it the newest. Records that were
+landed again from quarantine are of the version that had them first.
 """
 
 from __future__ import annotations
@@ -115,7 +116,13 @@ def _contract(zone: str) -> Contract:
 
 
 def _versions(pair: Pair, rows: DataFrame) -> DataFrame:
-    found = rows.select(*_FILE).distinct()
+    again = F.col("_origin_file_id").isNotNull()
+    sent = {
+        "_file_id": F.coalesce("_origin_file_id", "_file_id"),
+        # That of the landing again says nothing of the version that had them first.
+        "_sequencer": F.when(~again, F.col("_sequencer")),
+    }
+    found = rows.select(*(sent.get(name, F.col(name)).alias(name) for name in _FILE)).distinct()
     # A key may have #, a version id has none.
     key = F.regexp_extract("_file_id", "(?s)^(.*)#[^#]*$", 1)
     return found.select(F.lit(pair.contract.dataset).alias(DATASET), key.alias(KEY), *_FILE)

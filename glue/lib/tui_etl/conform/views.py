@@ -82,7 +82,8 @@ def current(database: str, versions: str, contract: Contract, columns: StructTyp
     selected = ",\n  ".join(_selected(column) for column in columns)
     catalog, _, table = versions.partition(".")
     sql = (
-        f'SELECT\n  {selected}\nFROM {_quoted(database)}.{_quoted(dataset)}\nWHERE "_file_id" IN (\n'
+        f"SELECT\n  {selected}\nFROM {_quoted(database)}.{_quoted(dataset)}\nWHERE "
+        f'coalesce("_origin_file_id", "_file_id") IN (\n'
         f'  SELECT "_file_id" FROM {_quoted(catalog)}.{_quoted(table)} WHERE "{DATASET}" = {_literal(dataset)}\n)'
     )
     description = f"Of the newest version of each landed key: {contract.description or dataset}"

@@ -22,7 +22,10 @@ _LONGEST = 1700
 
 @dataclass(frozen=True)
 class Origin:
-    """The quarantined file version, when that landed, and whether this file is records cut out of it, a line each."""
+    """The version that its sender landed, when that was, and whether this file is records cut out of it, a line each.
+
+    What has been in quarantine several times has come of that version every time.
+    """
 
     file_id: str
     landed_at: str

@@ -19,8 +19,6 @@ from tui_etl.run import Work
 
 #: How much of a file is looked at before it is copied.
 HEAD = 1 << 16
-#: S3 copies objects up to this size in one request.
-_COPY_LIMIT = 5 << 30
 #: A plain JSON Lines file is read in ranges of this size.
 PART_BYTES = 64 << 20
 
@@ -186,7 +184,7 @@ def _note_absence(file: Landed, error: ClientError) -> None:
 def copy(s3: Any, source: dict[str, str], target: str, size: int) -> None:
     """Copy one object version server-side, without its metadata and tags."""
     bucket, key = storage.split_uri(target)
-    if size > _COPY_LIMIT:
+    if size > storage.COPY_LIMIT:
         s3.copy(source, bucket, key, ExtraArgs={"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"})
         return
     s3.copy_object(CopySource=source, Bucket=bucket, Key=key, MetadataDirective="REPLACE", TaggingDirective="REPLACE")

@@ -139,6 +139,7 @@ def _prepare(s3: Any, refused: Refused, batch: Batch, body: IO[bytes]) -> str | 
     if batch.positions != (WHOLE_FILE,):
         bodies.of_records(s3, refused, batch.positions, body)
     elif kept := refused.rows[0].object:
+        _look_at(s3, kept)
         return kept
     else:
         body.write(read_bytes(s3, refused, [WHOLE_FILE])[WHOLE_FILE] or b"")
@@ -146,8 +147,18 @@ def _prepare(s3: Any, refused: Refused, batch: Batch, body: IO[bytes]) -> str | 
     return None
 
 
+def _look_at(s3: Any, kept: str) -> None:
+    bucket, key = storage.split_uri(kept)
+    try:
+        size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    except ClientError as error:
+        raise bodies.Gone(f"{kept} can't be read any more: {error.response['Error']['Code']}") from error
+    if size > storage.COPY_LIMIT:
+        raise bodies.Gone(f"{kept} has {size:,} bytes: too many for a copy that can't replace anything")
+
+
 def _land(s3: Any, places: Places, refused: Refused, batch: Batch, source: IO[bytes] | str) -> str:
-    come = Origin(refused.file_id, spell(refused.landed_at), lines=batch.positions != (WHOLE_FILE,))
+    come = Origin(refused.sent_file_id, spell(refused.landed_at), lines=batch.positions != (WHOLE_FILE,))
     target = {"Bucket": places.landing_bucket, "Key": batch.key, "IfNoneMatch": "*", "Metadata": to_metadata(come)}
     try:
         if isinstance(source, str):
@@ -157,7 +168,10 @@ def _land(s3: Any, places: Places, refused: Refused, batch: Batch, source: IO[by
         else:
             answer = s3.put_object(Body=source, **target)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("PreconditionFailed", "412"):
+        code = error.response["Error"]["Code"]
+        if code == "ConditionalRequestConflict":
+            raise Conflict(f"{batch.key} is put by somebody else at this moment: look once more") from error
+        if code not in ("PreconditionFailed", "412"):
             raise
         # It is there from an order that was cut off before it could note the version.
         return f"{places.landing_bucket}/{batch.key}"

@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Refused:
-    """What one run quarantined of one file."""
+    """What one run quarantined of one file. `origin_file_id`: what that was made of, if it had been in quarantine."""
 
     stage: int
     run_id: str
@@ -51,6 +51,7 @@ class Refused:
     dataset: str
     landed_at: datetime
     rows: tuple[Row, ...]
+    origin_file_id: str | None = None
 
     @property
     def whole(self) -> bool:
@@ -58,8 +59,9 @@ class Refused:
         return any(row.position == WHOLE_FILE for row in self.rows)
 
     @property
-    def size(self) -> int:
-        return sum(row.size or 0 for row in self.rows)
+    def sent_file_id(self) -> str:
+        """The version that its sender landed, however often it has been in quarantine since."""
+        return self.origin_file_id or self.file_id
 
 
 def find(s3: Any, folder: str, wanted: Wanted) -> list[Refused]:
@@ -100,7 +102,8 @@ def _read(s3: Any, uri: str, wanted: Wanted) -> list[dict[str, Any]]:
 def _refused(stage: int, run_id: str, file_id: str, rows: list[dict[str, Any]]) -> Refused:
     kept = [Row(row["uri"], row["position"], row["reason"], row["size"], row["object"]) for row in rows]
     ordered = tuple(sorted(kept, key=lambda row: row.position))
-    return Refused(stage, run_id, file_id, rows[0]["dataset"], rows[0]["landed_at"], ordered)
+    first = rows[0]
+    return Refused(stage, run_id, file_id, first["dataset"], first["landed_at"], ordered, first["origin_file_id"])
 
 
 def folder_of(raw_bucket: str, prefix: str) -> str:
