@@ -7,6 +7,7 @@ import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,6 +232,16 @@ def test_many_small_files_are_few_outputs(lake: Lake) -> None:
     outcome = lake.ingest()
     assert sum(output.records for output in outcome.outputs) == 120
     assert len(outcome.outputs) <= lake.spark.sparkContext.defaultParallelism
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "tasks"),
+    [([64] * 160, [1024] * 10), ([1] * 64, [16] * 4), ([1] * 10, [5, 5]), ([3], [3]), ([9] * 3, [9] * 3)],
+)
+def test_tasks_are_large_and_as_many_as_can_run_at_once(megabytes: list[int], tasks: list[int]) -> None:
+    four: Any = SimpleNamespace(sparkContext=SimpleNamespace(defaultParallelism=4))
+    groups = transform.pack(four, megabytes, lambda size: size << 20, transform._TASK_BYTES)
+    assert [sum(group) for group in groups] == tasks
 
 
 def test_a_large_file_is_read_in_ranges_with_the_line_numbers_of_the_whole(

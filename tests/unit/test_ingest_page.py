@@ -19,6 +19,12 @@ REFUSED = "test_a_file_that_s3_does_not_hand_out_is_refused_and_the_others_are_r
 COLUMNS = "test_values_and_their_column test_generated_files_come_out_as_they_went_in"
 ODD = "test_an_odd_input_becomes_what_the_page_says"
 STRICT = "test_a_strict_dataset_takes_no_drift"
+GUESSED = "test_a_wrong_guess_costs_a_second_reading_and_nothing_else"
+RANGES = "test_a_large_file_is_read_in_ranges_with_the_line_numbers_of_the_whole"
+KEPT = "test_one_very_long_record_is_a_row_and_one_beyond_the_limit_is_quarantined"
+SHOWN = "test_quarantine_shows_reason_position_and_bytes_of_each_record"
+AGAIN = "test_records_from_quarantine_name_their_origin_whether_they_are_good_now_or_not"
+UNSAFE = "test_an_unsafe_change_of_type_goes_where_the_mode_says"
 PERMISSIVE = "test_a_permissive_dataset_keeps_the_columns_that_are_described"
 EVOLVES = "test_tables_evolve_and_count_what_they_rescued"
 
@@ -83,9 +89,16 @@ HELD = [
     ("Every row carries", "test_every_row_tells_where_it_comes_from"),
     ("`_file_id`, `_landed_at`", "test_every_row_tells_where_it_comes_from"),
     ("Position is lineage", "test_a_repeated_run_appends_nothing_and_the_next_one_only_its_own"),
-    ("`tui/legacy/quarantine/", "test_hostile_files_each_have_their_outcome"),
-    ("`reason`, `file_id`", "test_one_very_long_record_is_a_row_and_one_beyond_the_limit_is_quarantined"),
+    ("Each task cuts", "test_files_that_no_successful_task_names_are_removed"),
+    ("The columns are guessed", GUESSED),
+    ("A dataset that turns out", GUESSED),
+    ("Besides that, these are read twice", f"{RANGES} {ODD} {KEPT}"),
+    ("A task reads 1 GiB", "test_tasks_are_large_and_as_many_as_can_run_at_once"),
+    ("What is quarantined is a row", f"{KEPT} {SHOWN}"),
+    ("`reason`, `file_id`", f"{KEPT} {SHOWN}"),
     ("It is a secured zone", "terraform/tests/policies_of_resources.tftest.hcl"),
+    ("What is landed again from there", AGAIN),
+    ("More is in", TELLS),
     ("Glue 2 puts each row", "test_each_record_goes_where_its_first_rule_says"),
     ("What no rule matches", "test_without_the_columns_or_types_that_a_rule_needs_all_is_secured"),
     ("Glue 3 appends to", "test_tables_are_what_a_plain_reference_makes_of_all_records"),
@@ -95,6 +108,7 @@ HELD = [
     ("a field is missing", f"{EVOLVES} {STRICT} {PERMISSIVE}"),
     ("numbers are of a wider type", f"test_a_table_only_gains_and_widens {STRICT} {PERMISSIVE}"),
     ("a value doesn't fit", f"test_a_value_is_in_its_column_or_rescued {EVOLVES} {STRICT} {PERMISSIVE}"),
+    ("a field has another type", UNSAFE),
 ]
 
 
