@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import datetime
 import io
 import os
 import re
@@ -17,7 +16,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import athena, glue, sts
 
-from local.emulator import views
+from local.emulator import cells, views
 from local.settings import APPLICATION_ACCOUNT, ROOT_SECRET, Instance
 
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
@@ -25,22 +24,6 @@ _SHOW = re.compile(
     r"^\s*SHOW\s+(?P<what>TABLES|DATABASES|SCHEMAS)(?:\s+(?:IN|FROM)\s+[`\"]?(?P<database>\w+)[`\"]?)?\s*;?\s*$", re.I
 )
 _DESCRIBE = re.compile(r"^\s*(?:DESCRIBE|DESC|SHOW\s+COLUMNS\s+(?:IN|FROM))\s+(?P<name>[\w.`\"]+)\s*;?\s*$", re.I)
-_ATHENA_TYPES = {
-    "VARCHAR": "varchar",
-    "BOOLEAN": "boolean",
-    "TINYINT": "tinyint",
-    "SMALLINT": "smallint",
-    "INTEGER": "integer",
-    "BIGINT": "bigint",
-    "HUGEINT": "bigint",
-    "FLOAT": "float",
-    "DOUBLE": "double",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-    "BLOB": "varbinary",
-}
-
 _DUCKDB_TYPES = {"string": "VARCHAR", "binary": "BLOB", "int": "INTEGER"}
 
 
@@ -179,10 +162,12 @@ def execute(
         connection.execute(f"USE awsdatacatalog.{_quoted(database or 'default')}")
         result = connection.execute(query)
         described = result.description or []
-        types = [athena_type(str(column[1])) for column in described]
+        types = [cells.type_name(str(column[1])) for column in described]
         # Through Arrow: DuckDB's own conversion of a time with a zone wants a package that nothing else here needs.
         fetched = result.to_arrow_table()
-        rows = [[text(value) for value in row] for row in zip(*(c.to_pylist() for c in fetched.columns), strict=True)]
+        rows = [
+            [cells.text(value) for value in row] for row in zip(*(c.to_pylist() for c in fetched.columns), strict=True)
+        ]
         return {"columns": [column[0] for column in described], "column_types": types, "rows": rows}
     finally:
         connection.close()
@@ -223,37 +208,6 @@ def _open(connection: Any, instance: Instance, key: str, secret: str, token: str
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def athena_type(duckdb_type: str) -> str:
-    base = duckdb_type.upper()
-    if base.startswith("DECIMAL"):
-        return base.lower()
-    if base.startswith("STRUCT"):
-        return "row"
-    if base.startswith("MAP"):
-        return "map"
-    if base.endswith("]"):
-        return "array"
-    return _ATHENA_TYPES.get(base, "varchar")
-
-
-def text(value: Any) -> str | None:
-    """A value as Athena prints it."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime.datetime):
-        zone = " UTC" if value.tzinfo else ""
-        return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}{zone}"
-    if isinstance(value, bytes):
-        return value.hex(" ")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={text(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(str(text(inner)) for inner in value) + "]"
-    return str(value)
 
 
 def _enforce_workgroup_location() -> None:

@@ -144,6 +144,9 @@ def athena_workgroup(body: bytes, region: str, account: str) -> str:
     except ValueError:
         request = {}
     execution = athena._executions.get(request.get("QueryExecutionId") or "") or {}
+    saved = [request.get("NamedQueryId"), *(request.get("NamedQueryIds") or [])]
+    for query in (athena._named_queries.get(one or "") for one in saved):
+        execution = query or execution
     arn = request.get("ResourceARN")  # calls about tags
     if arn:
         return str(arn)

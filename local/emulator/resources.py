@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import athena, kms
+from ministack.services import kms
 
 #: What a request calls the thing that it is about, where that is an ARN.
 _ARN_PARAMETERS = ("ResourceArn", "ResourceARN")
@@ -21,8 +21,6 @@ def mend(service: str, found: str, path: str, operation: str, body: bytes, param
     request = _json(body)
     if service == "kms":
         return _keys(operation, found, request)
-    if service == "athena" and "NamedQuery" in operation and "WorkGroup" not in request:
-        return _workgroups(request)
     if found == "*":
         found = _named(request, path, params)
     if service == "events":
@@ -30,13 +28,6 @@ def mend(service: str, found: str, path: str, operation: str, body: bytes, param
     if service == "lambda" and path.rstrip("/").endswith("/functions") and request.get("FunctionName"):
         return [f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{request['FunctionName']}"]
     return [found]
-
-
-def _workgroups(request: dict[str, Any]) -> list[str]:
-    """A saved query is a thing of its workgroup."""
-    ids = request.get("NamedQueryIds") or [request.get("NamedQueryId")]
-    names = dict.fromkeys(athena._named_queries[one]["WorkGroup"] for one in ids if one in athena._named_queries)
-    return [f"arn:aws:athena:{get_region()}:{get_account_id()}:workgroup/{name}" for name in names] or ["*"]
 
 
 def _rule(request: dict[str, Any], found: str) -> str:

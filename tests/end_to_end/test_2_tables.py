@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -129,7 +128,7 @@ def test_rows_by_load_are_those_of_the_tables(
 
 def test_freshness_names_the_newest_file_of_each_dataset(pipeline: Watched, weeks: Weeks, secured: Analyst) -> None:
     rows = {str(row[0]): row[1:] for row in ask(secured, "Freshness")}
-    newest = weeks.second[f"{KEY}"]
+    newest = weeks.second[KEY]
     bucket, key, version = parts(newest.file_id)
     head = pipeline.s3.head_object(Bucket=bucket, Key=key, VersionId=version)
     landed, hours, files, records = rows["trips"]
@@ -175,9 +174,9 @@ def test_quarantine_is_told_by_reason_and_by_file(pipeline: Watched, weeks: Week
     by_reason = [row for row in ask(secured, "Quarantine by reason") if row[0] == "trips"]
     assert {str(row[2]) for row in by_reason} == reasons
     assert all(row[3:6] == ["1", "1", "1"] for row in by_reason)
-    counted = Counter({(row[0], row[1]): int(row[3] or 0) for row in ask(secured, "Quarantine by reason")})
+    told = sum(int(row[3] or 0) for row in ask(secured, "Quarantine by reason"))
     every = 'SELECT count(*) FROM "tui_quarantine_dev"."quarantine"'
-    assert [[str(sum(counted.values()))]] == secured.query(every, workgroup=secured.workgroup)
+    assert [[str(told)]] == secured.query(every, workgroup=secured.workgroup)
 
 
 def test_a_dataset_of_the_name_of_a_view_gets_its_table(
