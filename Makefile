@@ -73,9 +73,10 @@ hostile: setup ## every odd input of docs/ingest.md as files in target/hostile; 
 demo-input: setup
 	@$(PY) -m local.demo --check-input --input "$(INPUT)"
 
-# Ends with the slowest part. Each runner closes with its own count; the first part that fails ends it.
+# Each runner closes with its own count; the first part that fails ends it. What only the last part needs is looked for
+# first.
 .PHONY: test
-test: lint test-rust build test-terraform test-scripts test-glue test-local test-e2e test-faults test-ci ## everything
+test: ci-tools lint test-rust build test-terraform test-scripts test-glue test-local test-e2e test-faults test-ci ## everything
 
 .PHONY: lint
 lint: setup ## formatting and lints of every language
@@ -117,10 +118,13 @@ test-local: build
 test-e2e: build
 	$(PY) -m pytest tests/end_to_end
 
+.PHONY: ci-tools
+ci-tools:
+	scripts/ci/tools.sh
+
 # Runs the jobs of .gitlab-ci.yml in a shell.
 .PHONY: test-ci
-test-ci: build
-	scripts/ci/tools.sh
+test-ci: ci-tools build
 	$(PY) -m pytest tests/gitlab
 
 # A workspace and a virtual environment of their own: nothing that is deployed needs them.

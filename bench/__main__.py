@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Aws], list[report.Row]]]] = {
     "clean": ("clean-prefix and others delete 100,000 keys", clean.beside_others),
     "clean-memory": ("clean-prefix over more and more keys", clean.over_more_keys),
     "ingest": ("Glue 1 and others over 150 MB of JSON Lines", ingest.beside_others),
+    "ingest-files": ("Glue 1 over many small files, in one run and in many", ingest.over_many_files),
     "ingest-growth": ("Glue 1 over more and more bytes", ingest.over_more_bytes),
     "intake": ("copy-prefix over batches", intake.over_batches),
     "pages": ("reconcile over pages of a landing bucket of 30 million versions", reconcile.over_pages),

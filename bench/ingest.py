@@ -18,6 +18,7 @@ _LIBRARY = Path(__file__).parent.parent / "glue" / "lib"
 _PEERS = ("glue", "bare", "duckdb-1", "duckdb-2")
 _WARM_UP_MB = 10
 _SIZES_MB = (10, 100, 1000)
+_FILES, _FILE_MB, _PROCESSES = 50, 2, 3
 
 
 def beside_others(_: Aws) -> list[Row]:
@@ -30,6 +31,22 @@ def over_more_bytes(_: Aws) -> list[Row]:
     return _measured(("glue",), _SIZES_MB)
 
 
+def over_many_files(_: Aws) -> list[Row]:
+    """50 files of 2 MB in one run, and in a run each; and 3 of them in a process each, its start included."""
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as name:
+        folder = Path(name)
+        warm_up = folder / "warm-up.jsonl"
+        write_bookings(warm_up, _WARM_UP_MB)
+        sources = [folder / f"{number:02}.jsonl" for number in range(_FILES)]
+        records = [write_bookings(source, _FILE_MB) for source in sources]
+        size = _FILES * _FILE_MB
+        peers = ("glue", "glue-each", "bare", "duckdb-1")
+        rows = [_one(peer, sources, warm_up, folder / peer, size, sum(records)) for peer in peers]
+        for source, count in zip(sources[:_PROCESSES], records, strict=False):
+            rows.append(_one("glue-process", [source], warm_up, folder / f"alone-{source.stem}", _FILE_MB, count))
+    return rows
+
+
 def _measured(peers: tuple[str, ...], sizes: tuple[int, ...]) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as name:
@@ -39,15 +56,15 @@ def _measured(peers: tuple[str, ...], sizes: tuple[int, ...]) -> list[Row]:
         for size in sizes:
             source = folder / f"{size}.jsonl"
             records = write_bookings(source, size)
-            rows += [_one(peer, source, warm_up, folder / f"{peer}-{size}", size, records) for peer in peers]
+            rows += [_one(peer, [source], warm_up, folder / f"{peer}-{size}", size, records) for peer in peers]
             source.unlink()
     return rows
 
 
-def _one(peer: str, source: Path, warm_up: Path, target: Path, size: int, records: int) -> Row:
+def _one(peer: str, sources: list[Path], warm_up: Path, target: Path, size: int, records: int) -> Row:
     target.mkdir()
     found = os.environ | {"PYTHONPATH": str(_LIBRARY)}
-    command = [sys.executable, str(_PEER), peer, str(source), str(warm_up), str(target)]
+    command = [sys.executable, str(_PEER), peer, str(warm_up), str(target), *map(str, sources)]
     run = subprocess.run(command, env=found, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True)
     cost = json.loads(run.stdout.splitlines()[-1])
     if cost["records"] != records:

@@ -1,7 +1,8 @@
-"""JSON Lines to Parquet, once: `python ingest.py PEER INPUT WARM_UP OUTPUT`; prints what it cost as JSON.
+"""JSON Lines to Parquet, once: `python ingest.py PEER WARM_UP OUTPUT INPUT...`; prints what it cost as JSON.
 
 CPU seconds are those of the session that this process leads: the JVM and Python workers are in it. What is measured
-comes after a first run on a small file, so that no start is in it.
+comes after a first run on a small file, so that no start is in it. Only of `glue-process` it is all that the process
+does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,41 +48,54 @@ def spark_session() -> Any:
     return session
 
 
-def glue(spark: Any, source: Path, target: Path) -> Callable[[], int]:
+def glue(spark: Any, sources: Sequence[Path], target: Path) -> Callable[[], None]:
     """Glue 1 between staging and committing, on local files: counts, positions, quarantine, lineage and all."""
     from tui_etl.ingest import job, staging, transform
 
     transform.configure(spark)
-    with source.open("rb") as stream:
-        head = stream.read(staging.HEAD)
     when = "2026-01-01T00:00:00.000Z"
-    size = source.stat().st_size
     staged, temp, kept = (f"file://{target}/{name}" for name in ("staging", "temp", "quarantine"))
     where = job.Places("tui/legacy/", staged, temp, kept, "jr_bench")
-    file = staging.Landed(0, "a", "b", "k", "v", "bench", when, "s", size, uri=f"file://{source}", head=head)
+    files = []
+    for number, source in enumerate(sources):
+        with source.open("rb") as stream:
+            head = stream.read(staging.HEAD)
+        size, key = source.stat().st_size, f"bench/{source.name}"
+        landed = staging.Landed(number, f"b/{key}#v", "b", key, "v", "bench", when, "s", size)
+        landed.uri, landed.head = f"file://{source}", head
+        files.append(landed)
 
-    def run() -> int:
-        outcome = job.ingest(spark, None, where, [file])
-        return sum(output.records for output in outcome.outputs)
+    def run() -> None:
+        job.ingest(spark, None, where, files)
 
     return run
 
 
-def bare(spark: Any, source: Path, target: Path) -> Callable[[], int]:
+def glue_each(spark: Any, sources: Sequence[Path], target: Path) -> Callable[[], None]:
+    """A run of Glue 1 for each file, in one session."""
+    runs = [glue(spark, [source], target / source.stem) for source in sources]
+
+    def run() -> None:
+        for one in runs:
+            one()
+
+    return run
+
+
+def bare(spark: Any, sources: Sequence[Path], target: Path) -> Callable[[], None]:
     """What one would write first, with the schema given."""
     sample = target.parent / f"{target.name}.sample"
-    with source.open("rb") as stream:
+    with sources[0].open("rb") as stream:
         sample.write_bytes(stream.read(_SAMPLE).rpartition(b"\n")[0])
     schema = spark.read.json(str(sample)).schema
 
-    def run() -> int:
-        spark.read.schema(schema).json(str(source)).write.parquet(str(target))
-        return 0
+    def run() -> None:
+        spark.read.schema(schema).json([str(source) for source in sources]).write.parquet(str(target))
 
     return run
 
 
-def duckdb(threads: int, source: Path, target: Path) -> Callable[[], int]:
+def duckdb(threads: int, sources: Sequence[Path], target: Path) -> Callable[[], None]:
     """What one machine can do."""
     import duckdb as engine
 
@@ -89,22 +103,26 @@ def duckdb(threads: int, source: Path, target: Path) -> Callable[[], int]:
     target.mkdir(parents=True)
     query = "COPY (SELECT * FROM read_json($1, format = 'newline_delimited')) TO '{}' (FORMAT parquet)"
 
-    def run() -> int:
-        connection.execute(query.format(target / "out.parquet"), [str(source)])
-        return 0
+    def run() -> None:
+        connection.execute(query.format(target / "out.parquet"), [[str(source) for source in sources]])
 
     return run
 
 
+_SPARK = {"glue": glue, "glue-process": glue, "glue-each": glue_each, "bare": bare}
+
+
 def main() -> None:
-    peer, source, warm_up, target = sys.argv[1], *map(Path, sys.argv[2:5])
-    if peer in ("glue", "bare"):
-        prepare = partial({"glue": glue, "bare": bare}[peer], spark_session())
+    peer, warm_up, target, *sources = sys.argv[1], *map(Path, sys.argv[2:])
+    if peer in _SPARK:
+        prepare = partial(_SPARK[peer], spark_session())
     else:
         prepare = partial(duckdb, int(peer.removeprefix("duckdb-")))
-    prepare(warm_up, target / "warm-up")()
-    run = prepare(source, target / "measured")
-    seconds, cpu = time.monotonic(), cpu_seconds()
+    alone = peer == "glue-process"
+    if not alone:
+        prepare([warm_up], target / "warm-up")()
+    run = prepare(sources, target / "measured")
+    seconds, cpu = time.monotonic(), 0.0 if alone else cpu_seconds()
     run()
     cost = {"cpu_seconds": cpu_seconds() - cpu, "seconds": time.monotonic() - seconds}
     files = [path for path in (target / "measured").rglob("*.parquet") if not path.name.startswith(".")]

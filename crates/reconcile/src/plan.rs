@@ -11,7 +11,7 @@ use pipeline::protocol::{
 };
 use pipeline::state_change::{GlueState, StateChange};
 
-use crate::{Config, Snapshot};
+use crate::{Config, FUNCTION, Snapshot};
 
 /// Within what time Glue lists a run that was asked for, for certain. What is known of runs that began
 /// later may not be all; and it is remembered no more often than that.
@@ -252,10 +252,20 @@ fn paused_since(
         let item = snapshot.run_item(stage, &run.run_id);
         item.is_some_and(|item| item.state == RunState::Committed)
     };
-    let barren = runs.iter().take_while(|run| !committed(run)).count();
+    let barren = runs
+        .iter()
+        .take_while(|run| !committed(run))
+        .filter(|run| had_work(run))
+        .count();
     let last = runs.first()?;
     let is_over = now.duration_since(last.ended_at?) >= config.patience.pause_after(barren);
     if is_over { None } else { last.started_at }
+}
+
+/// Whether a run that committed nothing is a sign of trouble. That it found nothing to do is none, unless it
+/// was asked for here, where there was work to be seen.
+fn had_work(run: &GlueRun) -> bool {
+    run.state != GlueState::Succeeded || run.started_by.as_deref() == Some(FUNCTION)
 }
 
 fn asking_markers(

@@ -365,6 +365,29 @@ fn a_stage_whose_runs_commit_nothing_is_started_ever_more_slowly() {
 }
 
 #[test]
+fn a_run_that_found_nothing_makes_no_pause_unless_it_was_started_for_work_that_was_there() {
+    let starts = |started_by: &str| {
+        let idle = GlueRun {
+            started_by: Some(started_by.to_owned()),
+            ..glue_run("idle", "SUCCEEDED", 20)
+        };
+        let void = |run_id| RunItem {
+            told_at: Some(now()),
+            ..run_item(Stage::Ingest, run_id, RunState::Void)
+        };
+        let facts = Facts::default()
+            .mark(Stage::Ingest, file("k", None), 25)
+            .run(void("idle"))
+            .glue(Stage::Ingest, idle)
+            .run(void("failed"))
+            .glue(Stage::Ingest, glue_run("failed", "FAILED", 1));
+        facts.plan().start.len()
+    };
+    assert_eq!(starts("copy-prefix"), 1, "one run failed: at once");
+    assert_eq!(starts(FUNCTION), 0, "two runs left the work: a pause");
+}
+
+#[test]
 fn a_void_runs_marker_is_dropped_and_starts_nothing() {
     let void = LedgerItem::Run(RunItem {
         told_at: Some(ago(1)),
