@@ -90,7 +90,6 @@ def maintain(
     end = clock() + 60 * policy.budget_minutes
     failed: list[tuple[str, str]] = []
     for label, table in tables.items():
-        table.spark.sql(f"REFRESH TABLE {table.sql}")
         for step, (kind, work) in _STEPS.items():
             if kind in policy.managed.get(label, ()):
                 continue
@@ -99,6 +98,7 @@ def maintain(
                 logger.warning("maintenance goes on with the next run: its time is up", extra=named)
                 return failed
             try:
+                table.spark.sql(f"REFRESH TABLE {table.sql}")
                 told = work(table, policy)
             except Exception:
                 # Whatever it is, it must not make a run that has committed a failed one.
