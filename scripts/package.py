@@ -77,9 +77,9 @@ def check_glibc(binary: bytes) -> None:
 
 
 def write_zip(target: Path, entries: list[tuple[str, bytes, int]]) -> None:
-    """A deterministic zip of (name, content, mode); it replaces `target` in one step."""
+    """A deterministic zip of (name, content, mode); it replaces `target` in one step, whoever else does that now."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_suffix(".part")
+    aside = target.with_suffix(f".{os.getpid()}.part")
     with zipfile.ZipFile(aside, "w") as archive:
         for name, content, mode in entries:
             info = zipfile.ZipInfo(name, EPOCH)
