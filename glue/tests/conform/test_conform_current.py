@@ -29,7 +29,7 @@ def version(number: int, zone: str = "legacy", rows: int = 1, key: str = KEY) ->
         "_file_id": f"{key}#v{number}",
         "_landed_at": datetime(2026, 5, number),
         "_sequencer": f"0{number}",
-        "_run_id": f"jr_{number}",
+        "_run_id": f"jr_{number}_{key}",
     }
     return zone, [row | {"a": number, "_position": n} for n in range(1, rows + 1)]
 
