@@ -148,6 +148,7 @@ def row_of(file: File, position: int, line: str, columns: set[str]) -> tuple[str
     else:
         rule = "audits" if row["level"] == "audit" else "open"
     row |= {"_file_id": file.file_id, "_position": position, "_landed_at": file.landed_at, "_rule_id": rule}
+    row["_origin_file_id"] = None  # no file here was landed again from quarantine
     row["_rescued"] = {name: spelled(value) for name, value in rescued.items()} or None
     return "legacy" if rule in ("others", "open") else "secured", row
 
