@@ -60,17 +60,12 @@ data "aws_iam_policy_document" "gitlab_trigger" {
     resources = ["${local.bucket_arns.state}/${local.support_results_prefix}*"]
   }
 
-  # Without it S3 answers AccessDenied, not NotFound, for a result that isn't there yet.
+  # Without it S3 answers AccessDenied, not NotFound, for a result that isn't there yet. It asks that of the bucket as a
+  # whole: a condition on the prefix would never be met.
   statement {
     sid       = "SeeThatThereIsNoResultYet"
     actions   = ["s3:ListBucket"]
     resources = [local.bucket_arns.state]
-
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = ["${local.support_results_prefix}*"]
-    }
   }
 }
 

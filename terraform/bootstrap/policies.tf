@@ -108,7 +108,7 @@ locals {
   look = {
     LookAtAlarms    = { actions = ["cloudwatch:ListTagsForResource"], resources = local.named.alarms }
     LookAtAthena    = { actions = ["athena:GetNamedQuery", "athena:GetWorkGroup", "athena:ListTagsForResource"], resources = local.named.athena }
-    LookAtCatalog   = { actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTableOptimizer", "glue:GetTags"], resources = local.catalog }
+    LookAtCatalog   = { actions = ["glue:GetDatabase", "glue:GetPartitionIndexes", "glue:GetTable", "glue:GetTableOptimizer", "glue:GetTags"], resources = local.catalog }
     LookAtFunctions = { actions = ["lambda:Get*", "lambda:List*"], resources = local.named.functions }
     LookAtJobs      = { actions = ["glue:GetJob", "glue:GetTags"], resources = local.named.jobs }
     LookAtLogs      = { actions = ["logs:DescribeMetricFilters", "logs:ListTagsForResource", "logs:ListTagsLogGroup"], resources = local.named.log_groups }

@@ -1223,13 +1223,7 @@ run "a_project_of_gitlab_drops_trigger_files_and_reads_their_answers" {
     condition = [for statement in jsondecode(data.aws_iam_policy_document.gitlab_trigger.json).Statement : statement if !startswith(statement.Sid, "ReadWith") && !startswith(statement.Sid, "WriteWith")] == [
       { Sid = "DropTriggerFiles", Effect = "Allow", Action = "s3:PutObject", Resource = "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/scripts/*" },
       { Sid = "ReadResults", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::ft-ingest-dev-use1-tui/intermediary/results/*" },
-      {
-        Sid       = "SeeThatThereIsNoResultYet"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = "arn:aws:s3:::ft-ingest-dev-use1-tui"
-        Condition = { StringLike = { "s3:prefix" = "intermediary/results/*" } }
-      },
+      { Sid = "SeeThatThereIsNoResultYet", Effect = "Allow", Action = "s3:ListBucket", Resource = "arn:aws:s3:::ft-ingest-dev-use1-tui" },
     ]
     error_message = "The trigger role puts trigger files and reads answers."
   }
