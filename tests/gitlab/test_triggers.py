@@ -36,7 +36,9 @@ def failed_run(pipeline: Watched, stage: int, count: int) -> str:
 def test_a_failed_run_of_each_job_is_made_good_by_jobs_alone(gitlab: GitLab, pipeline: Watched, tmp_path: Path) -> None:
     # reconcile starts a failed Glue 1 or 3 once, and then makes a pause.
     pipeline.order(1, "fail", times=2)
-    landed = pipeline.drop(tmp_path, {f"{DATASET}/{n}.jsonl": lines({"id": n}) for n in (1, 2)})
+    # Of two datasets, so that Glue 2 writes two files, and dies between them.
+    files = {f"{DATASET}/{n}.jsonl": lines({"id": n}) for n in (1, 2)} | {f"{DATASET}_too/1.jsonl": lines({"id": 1})}
+    landed = pipeline.drop(tmp_path, files)
     failed_run(pipeline, 1, 2)
     again = gitlab.run("trigger copyglue: [dev]", REASON="Glue 1 failed")
     assert again.status == 0, again.output
