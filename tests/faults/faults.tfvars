@@ -8,8 +8,9 @@ job_settings = {
 
 # Shorter time-outs, since a marker may be called stale only after them.
 function_settings = {
-  copy_prefix = { timeout_seconds = 30 }
-  reconcile   = { timeout_seconds = 30 }
+  copy_prefix     = { timeout_seconds = 30 }
+  reconcile       = { timeout_seconds = 30 }
+  support_trigger = { timeout_seconds = 30 }
 }
 
 # An event that is lost is missed after seconds instead of minutes.
