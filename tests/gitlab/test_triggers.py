@@ -83,7 +83,7 @@ def clean_up_and_undo(gitlab: GitLab, pipeline: Watched, dead: str) -> None:
 @pytest.mark.parametrize(
     ("job", "fields", "reason"),
     [
-        ("trigger copyglue: [dev]", {"KEYS": "elsewhere/a.json"}, "must lie below"),
+        ("trigger copyglue: [dev]", {"RELAND": "true"}, "--key <KEY>"),
         ("trigger glue2: [dev]", {"REASON": ""}, "--reason"),
         ("trigger optimization: [dev]", {"REQUEST_ID": "not an id"}, "request_id"),
         ("trigger cleanup: [dev]", {"STAGE": "1", "RUN_ID": "jr_nobody"}, "jr_nobody"),
