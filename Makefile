@@ -79,8 +79,8 @@ demo-input: setup
 # What only a later part needs is looked for first. Then two lanes side by side, as each waits much for what runs in the
 # background: their output comes when they end, and each runner closes with its own count. The first part that fails
 # ends its lane.
-LANE_1 := test-e2e
-LANE_2 := test-terraform test-scripts test-local test-ci test-glue test-faults
+LANE_1 := test-e2e test-faults
+LANE_2 := test-terraform test-scripts test-local test-ci test-glue
 
 .PHONY: test
 test: ci-tools lint test-rust build ## everything
