@@ -77,20 +77,20 @@ demo-input: setup
 	@$(PY) -m local.demo --check-input --input "$(INPUT)"
 
 # What only a later part needs is looked for first. Then two lanes side by side, as each waits much for what runs in the
-# background: their output comes when they end, and each runner closes with its own count. The first part that fails
-# ends its lane.
+# background: the output of a part comes when it ends, and each runner closes with its own count. The first part that
+# fails ends its lane.
 LANE_1 := test-e2e test-faults
 LANE_2 := test-terraform test-scripts test-local test-ci test-glue
 
 .PHONY: test
 test: ci-tools lint test-rust build ## everything
-	@$(MAKE) -j2 --output-sync=recurse LANES=1 lane-1 lane-2
+	@$(MAKE) -j2 --output-sync=target LANES=1 lane-1 lane-2
 
 .PHONY: lane-1 lane-2
 lane-1:
-	@$(MAKE) -j1 LANES= $(LANE_1)
+	@$(MAKE) LANES= $(LANE_1)
 lane-2:
-	@$(MAKE) -j1 LANES= $(LANE_2)
+	@$(MAKE) LANES= $(LANE_2)
 
 .PHONY: lint
 lint: setup ## formatting and lints of every language

@@ -113,7 +113,11 @@ class GitLab:
         ticket = {"url": self.instance.incident_url, "username": USERNAME, "password": record["incident_password"]}
         mirror = " ".join(provider_arguments(REPOSITORY / "terraform"))
         return {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "TUI_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("AWS_", "TF_", "TUI_", "MAKE"))
+            },
             **dict.fromkeys(
                 ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"), self.instance.endpoint
             ),
