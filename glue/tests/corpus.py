@@ -5,7 +5,22 @@ from __future__ import annotations
 import json
 from random import Random
 
-KEYS = ["id", "name", "Name", "a.b", "b c", "", "k=v", "größe", "x" * 300, "_file_id", "_rescued", "_empty", "n\t"]
+KEYS = [
+    "id",
+    "name",
+    "Name",
+    "a.b",
+    "b c",
+    "",
+    "k=v",
+    "größe",
+    "x" * 300,
+    "_file_id",
+    "_rescued",
+    "_empty",
+    "_deleted",
+    "n\t",
+]
 STRINGS = ["", "x", "1", "1.50", "true", "null", "[1]", '{"a":1}', "ü😀", 'q"\\/', "\u2028\u0000\x7f", "NaN", "a\tb\nc"]
 NUMBERS = [
     *["0", "-0", "7", "-12", "999999999999999", "9007199254740993", "9223372036854775807", "-9223372036854775808"],

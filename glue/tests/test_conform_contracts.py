@@ -90,6 +90,7 @@ BAD: list[tuple[Any, str, bool]] = [
     (entry(fields=["a"]), "x.yaml: fields: must be an object", True),
     (entry(fields={"A": A}), "x.yaml: fields.A: a name has lower case", True),
     (entry(fields={"_run_id": A}), "x.yaml: fields._run_id: .* none of the pipeline's own", True),
+    (entry(fields={"_deleted": A}), "x.yaml: fields._deleted: .* or of Iceberg's", True),
     (entry(fields={"a": {"type": "string"}}), "x.yaml: fields.a: has a type and a description", True),
     (field(type=5), "x.yaml: fields.a: type and description must be texts", True),
     (field(format="y", formats={"b": "y"}), "x.yaml: fields.a: has a format for itself or", True),

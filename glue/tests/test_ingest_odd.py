@@ -82,6 +82,7 @@ WANT = {
     "a key of 300 characters": rows({LONG_KEY[:119] + "_17b16d8e": 1}),
     "keys beyond ASCII": rows({"gr__e_d353a267": 1, "__85217f7a": 2}),
     "a key with the name of a lineage column": rows({"_file_id_433dac64": "mine"}),
+    "keys with the names of Iceberg's own columns": rows({"_deleted_8693a0b1": True, "_file_62e9b8e5": "f"}),
     "a key that is half a surrogate pair": rows({"b": 2}, rescued={0: '{"\\ud83d":1,"b":2}'}),
     "nested 100 deep": rows({"a": deep(10, nested(90)[5:-1])}),
     "nested beyond 1,000 levels": partly((2, "nested deeper than 1000 levels")),

@@ -131,6 +131,7 @@ ODD = [
     "_file_id",
     "_RESCUED",
     "_rule_id",
+    "_deleted",
     "\ud800",
     "😀",
 ]

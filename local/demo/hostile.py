@@ -46,6 +46,7 @@ CASES: dict[str, Odd] = {
     "a key of 300 characters": _lines("odd keys", f'{{"{LONG_KEY}":1}}'),
     "keys beyond ASCII": _lines("odd keys", '{"größe":1,"日":2}'),
     "a key with the name of a lineage column": _lines("odd keys", '{"_file_id":"mine"}'),
+    "keys with the names of Iceberg's own columns": _lines("odd keys", '{"_deleted":true,"_file":"f"}'),
     "a key that is half a surrogate pair": _lines("odd keys", '{"\\ud83d":1,"b":2}'),
     # values
     "nested 100 deep": _lines("odd values", nested(100)),

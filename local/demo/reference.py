@@ -17,7 +17,7 @@ from typing import Any
 
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r\n"
-NAME_LIMIT = 255
+NAME_LIMIT = 240
 RESERVED = "secured"
 MAX_RECORD = 64 << 20
 MAX_DEPTH = 1000

@@ -75,9 +75,9 @@ def unprotect(labs: Labs, name: str, console: Console) -> bool:
     """Whether the absence of each chosen protection was noticed."""
 
     def say(absence: Absence) -> None:
-        word = "missed" if absence.noticed else "FAILED"
+        word = "noticed" if absence.noticed else "UNSEEN"
         console.print(
-            f"{word:6} {absence.seconds:6.1f} s  without {absence.protection} ({absence.switched_off_in})",
+            f"{word:7} {absence.seconds:6.1f} s  without {absence.protection} ({absence.switched_off_in})",
             highlight=False,
         )
 

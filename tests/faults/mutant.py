@@ -20,7 +20,7 @@ from tests.faults.protections import Protection
 WORKSPACE = REPOSITORY / "target" / "faults" / "mutant"
 SOURCES = (
     *("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "pyproject.toml"),
-    *("contracts", "crates", "glue", "tests/decisions"),
+    *("contracts", "crates", "glue", "local", "tests/decisions"),
 )
 BUILD_SECONDS, TEST_SECONDS = 3600, 1800
 

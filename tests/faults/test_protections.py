@@ -4,6 +4,8 @@ for the absence of one."""
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,17 @@ def test_a_test_that_could_not_run_is_no_test_that_failed(tmp_path: Path) -> Non
         dict(mutant.failures(junit(report, failure, error), PROTECTION.tests, report))
     with pytest.raises(Unusable, match="test_three"):
         dict(mutant.failures(report, ("t.py::test_three",), report))
+
+
+def test_tests_that_must_fail_can_run_in_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that they need and the copy lacks would make their absence look like a protection's."""
+    monkeypatch.setattr(mutant, "WORKSPACE", tmp_path)
+    nodes = [node for protection in PROTECTIONS for node in protection.tests]
+    mutant.write_workspace(PROTECTIONS[0])
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", *nodes]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert {node for node in nodes if node not in found.stdout.splitlines()} == set()
 
 
 def test_the_copy_lacks_one_protection_and_what_is_back_is_newer_than_what_was_built(

@@ -29,6 +29,7 @@ from tests.faults.lab import REST_SECONDS, Lab, deploy_scripts, opened
 from tests.faults.protections import LIBRARY, SCRIPTED, Protection
 from tests.faults.registry import cases
 from tests.faults.runner import Result, describe, run_case
+from tests.pipeline_under_test import Refused
 
 #: What has gone wrong for good need not be waited for as long as what is only slow.
 UNPROTECTED_SECONDS = 120
@@ -80,7 +81,7 @@ class Labs:
         try:
             lab.stop_faults()
             lab.rest()
-        except TimedOut:
+        except (TimedOut, Refused):
             if self._as_is:
                 lab.forgive()
             else:

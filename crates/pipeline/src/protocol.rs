@@ -24,7 +24,7 @@ pub const SHARDS: [char; 16] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
 ];
 /// Longest name of a Glue table.
-const LONGEST_DATASET: usize = 255;
+const LONGEST_DATASET: usize = 240;
 /// `legacy/secured/` lies below `legacy/`, so no dataset may be called that.
 const RESERVED_DATASET: &str = "secured";
 

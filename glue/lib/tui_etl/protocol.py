@@ -21,7 +21,8 @@ ITEM = "ITEM"
 SHARDS = "0123456789abcdef"
 #: The conformed bucket keeps the secured tables below this name.
 RESERVED_DATASET = "secured"
-NAME_LIMIT = 255
+#: With `_current` behind it, it still is a name that the Glue catalog takes (255).
+NAME_LIMIT = 240
 
 #: Glue's run states from which there is no way back.
 ENDED_STATES = frozenset({"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "ERROR", "EXPIRED"})

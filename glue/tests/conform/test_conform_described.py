@@ -140,6 +140,40 @@ def test_dates_are_read_as_the_contract_spells_them(lake) -> None:
     assert rescued(iso) == {"day": "2024-02-29"}
 
 
+def test_a_key_that_comes_as_a_number_is_one_key_beside_fractions_too(lake) -> None:
+    """Glue 1 makes a column of a load double if one of its numbers has a fraction."""
+    lake.describe("phones", fields={"id": "string", "phone": "string"}, key=["id"])
+    lake.conform(lake.classified("legacy", "phones", "id bigint, phone bigint", [{"id": 1, "phone": 10000000}]))
+    load = {"_file_id": "f#2", "_run_id": "jr_2", "_sequencer": "02"}
+    later = [
+        {"id": 1.0, "phone": 20000000.0, "_position": 1, **load},
+        {"id": 2.5, "phone": 30000000.25, "_position": 2, **load},
+    ]
+    [of_later] = lake.conform(lake.classified("legacy", "phones", "id double, phone double", later), ["jr_2"]).values()
+    assert of_later.records_out == 2
+    rows = {(row["id"], row["phone"], row["_key"]) for row in lake.rows("legacy", "phones")}
+    assert rows == {("1", "20000000", '["1"]'), ("2.5", "30000000.25", '["2.5"]')}
+
+
+NUMBERS = {
+    0.0: "0",
+    -1.0: "-1",
+    1.5: "1.5",
+    0.00125: "0.00125",
+    12345678.5: "12345678.5",
+    -98765432.125: "-98765432.125",
+    9007199254740992.0: "9007199254740992",
+    1e19: "10000000000000000000",
+}
+
+
+def test_numbers_in_a_column_of_texts_have_no_exponent(lake) -> None:
+    lake.describe("numbers", fields={"n": "string"})
+    records = [{"n": number, "_position": place} for place, number in enumerate(NUMBERS, 1)]
+    lake.conform(lake.classified("legacy", "numbers", "n double", records))
+    assert {row["n"] for row in lake.rows("legacy", "numbers")} == set(NUMBERS.values())
+
+
 def test_objects_become_maps(lake) -> None:
     lake.describe("log", fields={"m": "map<string,int>"})
     rows = [{"m": (1, None)}, {"m": (2**31, "2")}, {"m": None}, {"m": (None, None)}]

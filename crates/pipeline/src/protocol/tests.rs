@@ -601,7 +601,7 @@ proptest! {
     fn a_dataset_is_always_a_table_name(key in "(?s).{0,300}", prefix in prop_oneof![Just(""), Just("a"), Just("tui/legacy/")]) {
         let key = format!("{prefix}{key}");
         if let Some(name) = dataset_of(&key, prefix) {
-            prop_assert!(!name.is_empty() && name.len() <= 255);
+            prop_assert!(!name.is_empty() && name.len() <= 240);
             prop_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
             prop_assert!(name != "secured" && name.bytes().any(|b| b != b'_'));
         }

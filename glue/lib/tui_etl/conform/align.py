@@ -2,7 +2,7 @@
 
 | arrives as        | column is         | fits                                                                    |
 |-------------------|-------------------|-------------------------------------------------------------------------|
-| anything          | string            | always: text as it is, all else as its JSON text                        |
+| anything          | string            | always: text as it is, all else as its JSON text, a number in full      |
 | number            | number            | if it is the same number afterwards                                     |
 | string            | number, boolean   | if it is spelled as JSON spells one, and a double holds all its digits  |
 | string            | timestamp, date   | if it is ISO 8601, to the microsecond; UTC unless it says otherwise     |
@@ -55,6 +55,8 @@ _DOUBLE_DIGITS, _FLOAT_DIGITS = 15, 6
 #: All whole numbers up to here are doubles.
 _DOUBLE_WHOLE = 1 << 53
 _LONG_END = float(1 << 63)
+#: From here on Spark writes a double with an exponent.
+_PLAIN_END = 1e7
 #: Microseconds since 1970 at the end of the year 9999.
 _MICROS_END = 253_402_300_799_999_999
 #: A format that is no pattern: the number of seconds or milliseconds since 1970.
@@ -133,6 +135,8 @@ def fit(
     if source == target:
         return Fit(value)
     if isinstance(target, StringType):
+        if isinstance(source, DoubleType):
+            return Fit(number_text(value))
         return Fit(F.to_json(value) if isinstance(source, StructType | ArrayType | MapType) else value.cast("string"))
     if isinstance(source, StructType) and isinstance(target, StructType):
         return _fit_struct(value, source, target, path, formats)
@@ -147,6 +151,18 @@ def fit(
         return Fit(F.lit(None).cast(target), [Misfit(path, value.isNotNull(), json_text(value))])
     good = F.coalesce(fits, F.lit(False))
     return Fit(F.when(good, value.cast(target)), [Misfit(path, value.isNotNull() & ~good, json_text(value))])
+
+
+def number_text(value: Column) -> Column:
+    """A double as people write it: 1 and 10000000, not 1.0 and 1.0E7.
+
+    A whole number is a double only because another record of its load has a fraction. It is to be the same text, and
+    the same key, as in a load without one.
+    """
+    whole = (value == F.floor(value)) & (F.abs(value) <= F.lit(float(_DOUBLE_WHOLE)))
+    digits = F.regexp_replace(value.cast("decimal(38,18)").cast("string"), r"\.?0+$", "")
+    large = F.when(F.abs(value) >= F.lit(_PLAIN_END), digits)
+    return F.coalesce(F.when(whole, value.cast("bigint").cast("string")), large, value.cast("string"))
 
 
 def json_text(value: Column) -> Column:

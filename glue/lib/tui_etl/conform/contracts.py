@@ -14,6 +14,7 @@ from tui_etl.conform import expectations
 from tui_etl.conform.align import EPOCHS
 from tui_etl.conform.expectations import Expectation
 from tui_etl.conform.types import quoted
+from tui_etl.ingest.shape import METADATA
 
 #: Columns that the pipeline adds to every table, in this order; the key only to tables that are merged by key.
 LINEAGE = {
@@ -173,8 +174,8 @@ def _problems(name: str, entry: Any) -> Problems:
 def _field_problems(fields: Mapping[str, Any]) -> Problems:
     for column, described in fields.items():
         path = f"fields.{column}"
-        if not re.fullmatch("[a-z0-9_]+", column) or column in OWN:
-            yield path, "a name has lower case letters, digits and _, and is none of the pipeline's own"
+        if not re.fullmatch("[a-z0-9_]+", column) or column in {*OWN, *METADATA}:
+            yield path, "a name has lower case letters, digits and _, and is none of the pipeline's own or of Iceberg's"
         if not isinstance(described, dict) or not {"type", "description"} <= {*described} <= _FIELD:
             yield path, "has a type and a description, perhaps a format or formats, and nothing else"
             continue

@@ -48,7 +48,12 @@ LINEAGE = ("_file_id", "_landed_at", "_sequencer", "_position", "_run_id", "_ori
 RESCUED = "_rescued"
 #: The column of a struct that would have none.
 PLACEHOLDER = "_empty"
-RESERVED = frozenset((*LINEAGE, RESCUED, "_rule_id", "_rules_version", "_key", PLACEHOLDER))
+#: Iceberg's own columns: a table in which a field has such a name can't be merged into any more.
+METADATA = (
+    *("_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"),
+    *("_change_type", "_change_ordinal", "_commit_snapshot_id"),
+)
+RESERVED = frozenset((*LINEAGE, *METADATA, RESCUED, "_rule_id", "_rules_version", "_key", PLACEHOLDER))
 
 #: Objects and arrays nested more deeply than this stay JSON text.
 MAX_LEVELS = 10
@@ -64,9 +69,10 @@ _SCALARS = {"boolean": BooleanType(), "long": LongType(), "double": DoubleType()
 def column_name(key: str) -> str:
     """The column of a key: lower case; letters, digits and underscores as they are.
 
-    A key with anything else in it, an empty or very long one, and one that is spelled like a lineage column become what
-    is left of them plus eight hex digits of their hash, so that no two keys ever meet by accident:
-    `first name` -> `first_name_5a0a1f8c`. The name depends on the key alone, so it is the same in every batch.
+    A key with anything else in it, an empty or very long one, and one that is spelled like a lineage column or one
+    of Iceberg's become what is left of them plus eight hex digits of their hash, so that no two keys ever meet by
+    accident: `first name` -> `first_name_5a0a1f8c`. The name depends on the key alone, so it is the same in every
+    batch.
     """
     lower = key.lower()
     name = re.sub(r"[^a-z0-9_]", "_", lower)
