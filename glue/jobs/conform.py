@@ -1,6 +1,6 @@
 """Glue 3: takes committed Glue 2 runs, and merges or appends their records into the conformed Iceberg tables.
 
-With `--rollback <dataset>@<moment>` it takes no work, and rolls the tables of that dataset back.
+With `--rollback <dataset>@<moment>` (or `@empty`) it takes no work, and rolls the tables of that dataset back.
 """
 
 import sys

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from tui_etl.classify import detect
+from tui_etl.ingest.keys import is_data
 
 HOLDS = {
     "card": [
@@ -55,6 +56,14 @@ def held(spark, texts: list[str]) -> list[set[str]]:
 def test_a_detector_finds_what_is_there_and_nothing_else(spark, name: str) -> None:
     assert [text for text, found in zip(HOLDS[name], held(spark, HOLDS[name]), strict=True) if name not in found] == []
     assert [text for text, f in zip(HOLDS_NOT[name], held(spark, HOLDS_NOT[name]), strict=True) if name in f] == []
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_keys_that_hold_such_data_are_told_from_names(name: str) -> None:
+    assert [text for text in HOLDS[name] if not is_data(text)] == []
+    assert [text for text in HOLDS_NOT[name] if is_data(text)] == []
+    names = ("id", "address12residential", "rate_2026_05_01", "20260501", "sensor_00012345678", "0xdeadbeef00000000")
+    assert [name for name in names if is_data(name)] == []
 
 
 def holds_card(text: str) -> bool:
@@ -133,6 +142,7 @@ def texts(draw) -> str:
 def test_cards_and_ibans_are_found_as_plain_python_finds_them(spark, many: list[str]) -> None:
     for text, found in zip(many, held(spark, many), strict=True):
         assert ("card" in found, "iban" in found) == (holds_card(text), holds_iban(text)), text
+        assert is_data(text) == bool(found), text
 
 
 def test_long_texts_cost_no_more_than_their_length(spark) -> None:

@@ -83,6 +83,8 @@ WANT = {
     "keys beyond ASCII": rows({"gr__e_d353a267": 1, "__85217f7a": 2}),
     "a key with the name of a lineage column": rows({"_file_id_433dac64": "mine"}),
     "keys with the names of Iceberg's own columns": rows({"_deleted_8693a0b1": True, "_file_62e9b8e5": "f"}),
+    "a nested object with a card's number as a key": rows({"seats": '{"4111111111111111":"12A"}'}),
+    "a key that is a card's number": rows({"b": 2}, rescued={0: '{"4111 1111 1111 1111":"12A","b":2}'}),
     "a key that is half a surrogate pair": rows({"b": 2}, rescued={0: '{"\\ud83d":1,"b":2}'}),
     "nested 100 deep": rows({"a": deep(10, nested(90)[5:-1])}),
     "nested beyond 1,000 levels": partly((2, "nested deeper than 1000 levels")),

@@ -47,6 +47,8 @@ CASES: dict[str, Odd] = {
     "keys beyond ASCII": _lines("odd keys", '{"größe":1,"日":2}'),
     "a key with the name of a lineage column": _lines("odd keys", '{"_file_id":"mine"}'),
     "keys with the names of Iceberg's own columns": _lines("odd keys", '{"_deleted":true,"_file":"f"}'),
+    "a nested object with a card's number as a key": _lines("odd keys", '{"seats":{"4111111111111111":"12A"}}'),
+    "a key that is a card's number": _lines("odd keys", '{"4111 1111 1111 1111":"12A","b":2}'),
     "a key that is half a surrogate pair": _lines("odd keys", '{"\\ud83d":1,"b":2}'),
     # values
     "nested 100 deep": _lines("odd values", nested(100)),

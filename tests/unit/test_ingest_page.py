@@ -26,6 +26,7 @@ SHOWN = "test_quarantine_shows_reason_position_and_bytes_of_each_record"
 AGAIN = "test_records_from_quarantine_name_their_origin_whether_they_are_good_now_or_not"
 UNSAFE = "test_an_unsafe_change_of_type_goes_where_the_mode_says"
 PERMISSIVE = "test_a_permissive_dataset_keeps_the_columns_that_are_described"
+CANNOT_TELL = "test_a_record_that_its_columns_cannot_tell_is_not_legacy_by_what_they_hold"
 EVOLVES = "test_tables_evolve_and_count_what_they_rescued"
 
 #: The page's statements in their order, each by its beginning, and the tests that break when it is not so.
@@ -86,6 +87,8 @@ HELD = [
     ("A key with other characters", "test_other_keys_get_names_of_their_own test_a_plain_key_is_its_columns_name"),
     ("A dataset has 2,000 columns", "test_columns_beyond_the_limit_are_rescued"),
     ("Where a record can't be told", "test_generated_files_come_out_as_they_went_in"),
+    ("A key that is data itself", f"test_keys_that_hold_such_data_are_told_from_names {ODD}"),
+    ("A nested object with such a key", f"{ODD} {CANNOT_TELL}"),
     ("Every row carries", "test_every_row_tells_where_it_comes_from"),
     ("`_file_id`, `_landed_at`", "test_every_row_tells_where_it_comes_from"),
     ("Position is lineage", "test_a_repeated_run_appends_nothing_and_the_next_one_only_its_own"),

@@ -183,6 +183,29 @@ def test_objects_become_maps(lake) -> None:
     assert rescued(found[1]) == {"m": {"a": 2**31, "b": "2"}}
 
 
+def test_texts_of_objects_become_maps(lake) -> None:
+    """As Glue 1 leaves them if the names of members are data, or if they are too many."""
+    lake.describe("log", fields={"m": "map<string,int>", "t": "map<string,string>"})
+    texts = ['{"4111111111111111":1,"b":null}', '{"a":1,"b":"x"}', "none", "[1]", '{"a":{"b":[1]}}', None]
+    assert lake.conform(brought(lake, "m string, t string", *[{"m": text, "t": text} for text in texts]))["log"].rescued
+    found = lake.rows("legacy", "log")
+    assert [row.m for row in found] == [{"4111111111111111": 1}, None, None, None, None, None]
+    assert [row.t for row in found] == [
+        {"4111111111111111": "1"},
+        {"a": "1", "b": "x"},
+        None,
+        None,
+        {"a": '{"b":[1]}'},
+        None,
+    ]
+    assert [rescued(row) for row in found[1:4]] == [
+        {"m": '{"a":1,"b":"x"}'},
+        {"m": "none", "t": "none"},
+        {"m": "[1]", "t": "[1]"},
+    ]
+    assert found[5]._rescued is None
+
+
 def test_a_table_is_partitioned_as_described(lake) -> None:
     lake.describe(
         "log",

@@ -43,7 +43,7 @@ def described(lake) -> None:
     lake.describe(NAME, fields=fields, key=["id"], order_by="at")
 
 
-def roll_back(lake, moment: datetime) -> dict[str, dict[str, Any]]:
+def roll_back(lake, moment: datetime | None) -> dict[str, dict[str, Any]]:
     """What is told of it, by table."""
     asked = Asked(NAME, moment)
     steps = rollback.plan(lake.spark, lake.params(), asked)
@@ -104,12 +104,25 @@ def test_columns_that_came_since_stay_and_are_null(lake) -> None:
 
 
 def test_a_table_that_was_not_there_yet_is_empty(lake) -> None:
-    before = datetime.now(UTC) - timedelta(days=1)
-    bring(lake, 1, legacy=[row(1, "a", 1)])
-    told = roll_back(lake, before)
-    assert held(lake, "legacy") == []
-    assert told["legacy"]["rows_gone"] == {file_of(1): 1}
+    moment = bring(lake, 1, legacy=[row(1, "a", 1)])
+    bring(lake, 2, secured=[row(2, "b", 2)])
+    told = roll_back(lake, moment)
+    assert (held(lake, "legacy"), held(lake, "secured")) == ([("a", 1)], [])
+    assert told["secured"]["rows_gone"] == {file_of(2): 1}
     assert noted(lake, "secured") == []
+
+
+def test_tables_are_emptied_on_demand_and_by_no_mistyped_moment(lake) -> None:
+    before = datetime.now(UTC) - timedelta(days=1)
+    bring(lake, 1, legacy=[row(1, "a", 1)], secured=[row(1, "b", 2, 2)])
+    with pytest.raises(RollbackError, match=r"nothing was in .*trips and .*trips yet; to empty them, ask for @empty"):
+        roll_back(lake, before)
+    with pytest.raises(RollbackError, match="is still to come"):
+        roll_back(lake, datetime.now(UTC) + timedelta(days=1))
+    assert (held(lake, "legacy"), held(lake, "secured")) == ([("a", 1)], [("b", 2)])
+    told = roll_back(lake, None)
+    assert (held(lake, "legacy"), held(lake, "secured")) == ([], [])
+    assert told["legacy"]["rows_gone"] == {file_of(1): 1}
 
 
 def test_a_merged_row_is_again_what_it_was(lake) -> None:
@@ -136,6 +149,17 @@ def test_a_key_that_is_secured_now_does_not_come_back_to_the_legacy_table(lake) 
     assert (held(lake, "legacy"), held(lake, "secured")) == ([("b", 1)], [("a", 1), ("s", 1)])
     bring(lake, 3, legacy=[row(3, "a", 3)])
     assert (held(lake, "legacy"), held(lake, "secured")) == ([("b", 1)], [("a", 3), ("s", 1)])
+
+
+def test_a_key_that_was_secured_once_does_not_come_back_by_two_roll_backs(lake) -> None:
+    described(lake)
+    first = bring(lake, 1, legacy=[row(1, "s", 1)])
+    second = bring(lake, 2, legacy=[row(2, "a", 2)])
+    bring(lake, 3, secured=[row(3, "a", 3)])
+    roll_back(lake, first)
+    assert (held(lake, "legacy"), held(lake, "secured")) == ([("s", 1)], [])
+    roll_back(lake, second)
+    assert (held(lake, "legacy"), held(lake, "secured")) == ([("s", 1)], [("a", 2)])
 
 
 def test_cut_off_between_the_tables_nothing_secured_is_in_the_legacy_one(lake) -> None:
@@ -166,9 +190,13 @@ def test_what_has_expired_is_refused_and_nothing_changes(lake) -> None:
     assert len(lake.rows("legacy", NAME)) == 3
 
 
-@pytest.mark.parametrize("text", ["trips", "trips@yesterday", "@2026-05-08T12:00:00Z", "trips@2026-05-08T12:00:00"])
+@pytest.mark.parametrize(
+    "text", ["trips", "trips@yesterday", "@2026-05-08T12:00:00Z", "trips@2026-05-08T12:00:00", "@empty"]
+)
 def test_a_request_without_dataset_or_moment_is_refused(text) -> None:
-    with pytest.raises(RollbackError, match=r"--rollback must be like bookings@2026-05-08T12:00:00Z, not "):
+    with pytest.raises(
+        RollbackError, match="--rollback must be like bookings@2026-05-08T12:00:00Z or bookings@empty, not "
+    ):
         Asked.parse(text)
 
 
@@ -181,6 +209,7 @@ def test_a_request_is_read_in_any_zone() -> None:
     expected = Asked("trips", datetime(2026, 5, 8, 12, tzinfo=UTC))
     assert Asked.parse("trips@2026-05-08T12:00:00Z") == expected
     assert Asked.parse("trips@2026-05-08T14:00:00+02:00") == expected
+    assert Asked.parse("trips@empty") == Asked("trips", None)
 
 
 def test_what_is_told_is_json(lake) -> None:

@@ -40,25 +40,25 @@ IBAN_LENGTHS = {
     32: "LC",
     33: "RU",
 }
-_CARD_LENGTHS = range(13, 20)
+CARD_LENGTHS = range(13, 20)
 _AIRLINE_CARD = 15
 
 _GAP = "[ -]?"
 _MAYBE_CARD = f"[1-6](?:{_GAP}[0-9]){{12}}"
 _MAYBE_IBAN = f"(?i)[A-Z]{_GAP}[A-Z](?:{_GAP}[0-9]){{2}}(?:{_GAP}[A-Z0-9]){{11}}"
 _EMAIL = r"(?i)[\p{L}\p{N}_%+'~-]@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}\p{L}{2,63}"
-_PHONE = r"(?<![0-9A-Za-z.,+])(?:\+|00)[1-9](?:[ ().\/-]{0,2}[0-9]){7,14}(?![0-9])"
+PHONE = r"(?<![0-9A-Za-z.,+])(?:\+|00)[1-9](?:[ ().\/-]{0,2}[0-9]){7,14}(?![0-9])"
 
 
 def card(text: Column) -> Column:
     """Whether the text holds the number of a payment card."""
-    found = F.flatten(F.array(*(_all(text, _card_of(length)) for length in _CARD_LENGTHS)))
+    found = F.flatten(F.array(*(_all(text, card_of(length)) for length in CARD_LENGTHS)))
     return F.when(text.rlike(_MAYBE_CARD), F.exists(found, _luhn)).otherwise(False)
 
 
 def iban(text: Column) -> Column:
     """Whether the text holds an IBAN."""
-    return F.when(text.rlike(_MAYBE_IBAN), F.exists(_all(text, _iban_of_a_country()), _mod_97)).otherwise(False)
+    return F.when(text.rlike(_MAYBE_IBAN), F.exists(_all(text, iban_of_a_country()), _mod_97)).otherwise(False)
 
 
 def email(text: Column) -> Column:
@@ -68,7 +68,7 @@ def email(text: Column) -> Column:
 
 def phone(text: Column) -> Column:
     """Whether the text holds a phone number in international form."""
-    return text.rlike(_PHONE)
+    return text.rlike(PHONE)
 
 
 BY_NAME: dict[str, Callable[[Column], Column]] = {"card": card, "iban": iban, "email": email, "phone": phone}
@@ -79,12 +79,14 @@ def _all(text: Column, pattern: str) -> Column:
     return F.regexp_extract_all(text, F.lit(pattern), F.lit(1))
 
 
-def _card_of(length: int) -> str:
+def card_of(length: int) -> str:
+    """The pattern of a card's number, a group at each place, of which Luhn is not known yet."""
     first = "[1-6]" if length == _AIRLINE_CARD else "[2-6]"
     return f"(?<![0-9])(?=({first}(?:{_GAP}[0-9]){{{length - 1}}})(?![0-9]))"
 
 
-def _iban_of_a_country() -> str:
+def iban_of_a_country() -> str:
+    """The pattern of what may be an IBAN, a group at each place."""
     arms = []
     for length, countries in IBAN_LENGTHS.items():
         codes = "|".join(_GAP.join(code) for code in countries.split())

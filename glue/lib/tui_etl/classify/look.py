@@ -30,6 +30,8 @@ from tui_etl.ingest.shape import RESERVED
 #: Tells of a single value whether it is looked for; None if no value of its type can be.
 Test = Callable[[Column, DataType], Column | None]
 
+#: Java and others write large numbers so.
+_EXPONENT = r"(?<![0-9A-Za-z.])([1-9](?:\.[0-9]{1,18})?[eE]\+?[12][0-9])(?![0-9A-Za-z.])"
 _JSON_TEXT = r"^\s*[\[{]"
 _SCALARS = (StringType, IntegralType, DecimalType, DoubleType, FloatType, BooleanType, DateType, TimestampType)
 
@@ -112,9 +114,11 @@ def _test(rule: Rule) -> Test:
 
 
 def _text(value: Column, kind: DataType) -> Column | None:
-    """A value's digits as they were written, for those that may hold a card's number."""
+    """A value's digits as they were written, for those that may hold a card's number; with an exponent, in full too."""
     if isinstance(kind, StringType):
-        return value
+        spelled = F.regexp_extract_all(value, F.lit(_EXPONENT), F.lit(1))
+        in_full = F.transform(spelled, lambda number: F.coalesce(number.cast("decimal(38,6)").cast("string"), number))
+        return F.when(value.rlike(_EXPONENT), F.concat_ws(" | ", value, in_full)).otherwise(value)
     if isinstance(kind, IntegralType | DecimalType):
         return value.cast("string")
     if isinstance(kind, DoubleType | FloatType):

@@ -9,6 +9,7 @@
 | object            | struct            | field by field                                                          |
 | array             | array             | if each element does                                                    |
 | object            | map               | if each member fits its values; members that are null are left out      |
+| string            | map               | if it is the JSON of such an object                                     |
 | anything else     |                   | never                                                                   |
 
 What doesn't fit is null in its column, and goes to `_rescued`: one JSON object a row, from the path of the column
@@ -142,6 +143,8 @@ def fit(
         return _fit_struct(value, source, target, path, formats)
     if isinstance(source, StructType) and isinstance(target, MapType) and isinstance(target.keyType, StringType):
         return _fit_map(value, source, target, path, formats)
+    if isinstance(source, StringType) and isinstance(target, MapType) and isinstance(target.keyType, StringType):
+        return _fit_text_as_map(value, target, path, formats)
     if isinstance(source, ArrayType) and isinstance(target, ArrayType):
         return _fit_array(value, source, target, path, formats)
     if path in formats and isinstance(target, DateType | TimestampType):
@@ -208,6 +211,24 @@ def _fit_map(value: Column, source: StructType, target: MapType, path: str, form
     places = [F.coalesce(place.when, F.lit(False)) for _, inner in members for place in inner.misfits]
     bad = reduce(lambda one, other: one | other, places, F.lit(False))
     return Fit(F.when(value.isNotNull() & ~bad, found), [Misfit(path, bad, json_text(value))] if places else [])
+
+
+def _fit_text_as_map(value: Column, target: MapType, path: str, formats: Mapping[str, str]) -> Fit:
+    """Objects of which Glue 1 kept the text: their members' names are data, or too many, or other values were there."""
+    members = F.from_json(value, "map<string,string>")
+
+    def inner(text: Column) -> Fit:
+        return fit(text, StringType(), target.valueType, path, formats)
+
+    def misfit(_: Column, text: Column) -> Column:
+        return reduce(lambda one, other: one | other, (place.when for place in inner(text).misfits))
+
+    fitted = F.map_filter(F.transform_values(members, lambda _, text: inner(text).value), lambda _, v: v.isNotNull())
+    bad = members.isNull()
+    if inner(F.lit(None).cast("string")).misfits:
+        bad = bad | (F.cardinality(F.map_filter(members, misfit)) > 0)
+    bad = value.isNotNull() & F.coalesce(bad, F.lit(True))
+    return Fit(F.when(~bad, fitted), [Misfit(path, bad, json_text(value))])
 
 
 def _fit_struct(value: Column, source: StructType, target: StructType, path: str, formats: Mapping[str, str]) -> Fit:

@@ -1,8 +1,8 @@
 """A dataset rolled back: its two tables become what they were at a moment, and what goes from them is reported.
 
 A moment, and not a snapshot, is what a person names: the tables of a dataset have snapshots of their own, and one
-without the other would leave a file in one half. Both are as they were, with one exception: a key that is secured now
-never comes back to the legacy table. Its row of a moment before goes to the secured table.
+without the other would leave a file in one half. Both are as they were, with one exception: a key that is secured, or
+was in any snapshot that is kept, never comes back to the legacy table. Its row of then goes to the secured table.
 
 The items of what is rolled back stay done, so no run brings it back by itself: its files are landed again (`etl
 reland`). A run that was cut off is done again by the same command, and a roll-back that was a mistake is undone by
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -24,6 +25,7 @@ from pyspark.sql import functions as F
 from tui_etl import run, storage
 from tui_etl.classify.rules import LEGACY, SECURED
 from tui_etl.conform import keyed
+from tui_etl.conform.contracts import KEY
 from tui_etl.conform.pair import Pair
 from tui_etl.conform.process import Params, configure, pair_of
 from tui_etl.conform.tables import Table
@@ -33,6 +35,8 @@ from tui_etl.conform.versions import Versions
 ARGUMENT = "rollback"
 #: The argument of a run that rolls nothing back.
 NONE = "none"
+#: In place of a moment: before anything came. No moment means that, as a mistyped one would empty the tables.
+EMPTY = "empty"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,21 +49,25 @@ class RollbackError(ValueError):
 
 @dataclass(frozen=True)
 class Asked:
-    """A dataset, and the moment that it goes back to."""
+    """A dataset, and the moment that it goes back to; None for tables without rows."""
 
     dataset: str
-    to: datetime
+    to: datetime | None
 
     @classmethod
     def parse(cls, text: str) -> Asked:
-        """From `<dataset>@<moment>`, the moment as in RFC 3339."""
+        """From `<dataset>@<moment>`, the moment as in RFC 3339, or `<dataset>@empty`."""
         dataset, _, moment = text.partition("@")
+        if dataset and moment == EMPTY:
+            return cls(dataset, None)
         try:
             to = datetime.fromisoformat(moment)
         except ValueError:
             to = datetime.min
         if not dataset or to.tzinfo is None:
-            raise RollbackError(f"--rollback must be like bookings@2026-05-08T12:00:00Z, not {text!r}")
+            raise RollbackError(
+                f"--rollback must be like bookings@2026-05-08T12:00:00Z or bookings@empty, not {text!r}"
+            )
         return cls(dataset, to.astimezone(UTC))
 
 
@@ -98,7 +106,7 @@ def execute(spark: SparkSession, context: run.Context, params: Params, asked: As
     told = [step.told() for step in steps]
     place = f"s3://{context.state_bucket}/reports/stage=3/rollback={context.run_id}.json"
     report: dict[str, Any] = {"run_id": context.run_id, "started_by": context.started_by, "dataset": asked.dataset}
-    report |= {"to": asked.to.isoformat(), "tables": told}
+    report |= {"to": asked.to.isoformat() if asked.to else EMPTY, "tables": told}
     storage.write(context.s3, place, json.dumps(report, ensure_ascii=False, indent=1).encode())
     apply(spark, params, asked, steps)
     run.end_empty(context)
@@ -115,11 +123,11 @@ def plan(spark: SparkSession, params: Params, asked: Asked) -> list[Step]:
     tables = {zone: table for zone, table in pair.tables().items() if table.exists()}
     if not tables:
         raise RollbackError(f"there is no table of {asked.dataset}")
-    targets = {zone: _snapshot_at(table, asked.to) for zone, table in tables.items()}
+    targets = dict.fromkeys(tables) if asked.to is None else _snapshots_at(tables, asked.to)
     rows = {zone: _at(table, targets[zone]) for zone, table in tables.items()}
     exposed = None
     if pair.contract.key and len(tables) == 2:
-        exposed = keyed.only_of(rows[LEGACY], tables[SECURED].rows()).localCheckpoint()
+        exposed = keyed.only_of(rows[LEGACY], _ever_in(tables[SECURED])).localCheckpoint()
     rewrite = exposed is not None and not exposed.isEmpty()
     if exposed is not None and rewrite:
         both = [_aligned(pair, tables[SECURED], some) for some in (rows[SECURED], exposed)]
@@ -145,6 +153,25 @@ def apply(spark: SparkSession, params: Params, asked: Asked, steps: Sequence[Ste
     pair = pair_of(spark, params, asked.dataset)
     if not pair.contract.key:
         Versions.of(spark, params.versions).rebuild(pair)
+
+
+def _snapshots_at(tables: Mapping[str, Table], moment: datetime) -> dict[str, int | None]:
+    """What was current at a moment at which there was something."""
+    if moment > datetime.now(UTC):
+        raise RollbackError(f"{moment.isoformat()} is still to come")
+    found = {zone: _snapshot_at(table, moment) for zone, table in tables.items()}
+    if all(snapshot is None for snapshot in found.values()):
+        names = " and ".join(table.name for table in tables.values())
+        raise RollbackError(f"at {moment.isoformat()} nothing was in {names} yet; to empty them, ask for @{EMPTY}")
+    return found
+
+
+def _ever_in(table: Table) -> DataFrame:
+    """The keys of all snapshots that are kept. An earlier roll-back may have taken some from the current one."""
+    kept = table.spark.sql(f"SELECT snapshot_id FROM {table.sql}.snapshots").collect()
+    each = [_at(table, row.snapshot_id) for row in kept]
+    keys = [rows.select(KEY) for rows in each if KEY in rows.columns]
+    return reduce(DataFrame.unionByName, keys, table.rows().select(KEY)).distinct()
 
 
 def _snapshot_at(table: Table, moment: datetime) -> int | None:

@@ -41,6 +41,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from tui_etl.ingest.keys import is_data
 from tui_etl.ingest.strict import Kind, has_surrogate
 
 #: What every row tells about where it comes from, and the stages after this one add.
@@ -102,6 +103,12 @@ class Shape:
         for key, inner in kind.fields:
             if key not in self.fields and has_surrogate(key):
                 continue  # its record is odd, and is rescued
+            if is_data(key):
+                if level:
+                    self._give_up()
+                    return
+                self.kinds.add("more")
+                continue
             if key not in self.fields and len(self.fields) >= limit:
                 if level:
                     self._give_up()
