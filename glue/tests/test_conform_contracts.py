@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import contract_yaml
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from tui_etl.conform.contracts import Contract, ContractError, Partition, parse
@@ -43,7 +43,7 @@ def part(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
 def test_a_contract_of_this_repository_is_understood(path: Path, spark) -> None:
-    content = yaml.safe_load(path.read_text())
+    content = contract_yaml.read(path)
     problems = [f"{path.name}: {error.json_path}: {error.message}" for error in SCHEMA.iter_errors(content)]
     assert not problems
     found = parse(json.dumps({"datasets": {path.stem: content}}))[path.stem]
