@@ -219,7 +219,8 @@ def test_what_is_gone_is_told_and_not_taken_for_landed(world: World) -> None:
 def test_what_cannot_be_landed_again_is_told_with_its_reason(world: World, row: dict[str, Any], told: str) -> None:
     world.quarantine({"file_id": f"{world.landing}/tui/legacy/alone.json#1"} | row)
     dataset = row.get("dataset", "stays")
-    assert told in world.command("--dataset", dataset, "--yes")[1]
+    status, said = world.command("--dataset", dataset, "--yes")
+    assert status == 1 and told in said
     assert world.landed_again() == {}
 
 

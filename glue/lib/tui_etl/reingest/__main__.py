@@ -51,10 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(s3: Any, ledger: Ledger, places: Places, plans: Sequence[Plan]) -> int:
-    failed = 0
+    failed = sum(plan.problem is not None for plan in plans)
     for plan in plans:
-        if not plan.batches:
-            continue
         try:
             for file_id in land.carry_out(s3, ledger, places, plan):
                 print(f"landed {file_id}")
