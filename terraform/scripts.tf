@@ -29,6 +29,29 @@ locals {
   library_location = "s3://${local.buckets.scripts}/${aws_s3_object.library.key}"
 }
 
+# What isn't quoted may be something else to another reader of YAML: y is true to Terraform, and a text to most others.
+# glue/tests/contract_yaml.py is exact about it and names the line, but nothing makes sure that it runs before a plan.
+locals {
+  quoted_or_comment = "/(?m)(^|[\\s\\[{,:])(?:\"(?:\\\\.|[^\"\\\\])*\"|'(?:[^']|'')*'|#.*$)/"
+  name_and_value    = "(?m)^[ \\t]*(?:[-?][ \\t]+)*(?:(\\S+?)[ \\t]*:(?:[ \\t]+|$))?(.*?)(?:[ \\t\\r]|\"\")*$"
+  no_text           = "^(?:(?i:y|yes|n|no|on|off|true|false|null|[-+]?\\.inf|\\.nan)|~|<<|=|[-+.]*[0-9][0-9A-Fa-fxobTtZ_:.+-]*(?: +[0-9:.Z+-]+)*)$"
+  as_in_json        = "^(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?)$"
+
+  # Name and value of each entry, a line each, with "" for what is quoted.
+  contract_entries = {
+    for name in fileset(var.contracts_dir, "*.yaml") : name => regexall(
+      local.name_and_value,
+      replace(replace(file("${var.contracts_dir}/${name}"), local.quoted_or_comment, "$1\"\""), "/[\\[\\]{},]/", "\n"),
+    )
+  }
+  to_be_quoted = flatten([
+    for name, entries in local.contract_entries : [
+      [for entry in entries : "${entry[0]} (${name})" if can(regex(local.no_text, entry[0]))],
+      [for entry in entries : "${entry[1]} (${name})" if can(regex(local.no_text, entry[1])) && !can(regex(local.as_in_json, entry[1]))],
+    ]
+  ])
+}
+
 resource "aws_s3_object" "script" {
   provider = aws.application
   for_each = local.script_prefixes
@@ -75,6 +98,10 @@ resource "aws_s3_object" "contracts" {
     precondition {
       condition     = alltrue([for name, contract in local.contracts : contract.dataset == name])
       error_message = "A contract's file must be called <dataset>.yaml after the dataset inside it."
+    }
+    precondition {
+      condition     = length(local.to_be_quoted) == 0
+      error_message = "Not the same to all readers of YAML, so quote it: ${join(", ", local.to_be_quoted)}."
     }
   }
 }

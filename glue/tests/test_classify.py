@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import contract_yaml
 import pytest
-import yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -214,15 +214,15 @@ def test_no_record_that_a_secured_rule_matches_or_none_does_is_ever_legacy(spark
 
 
 def test_the_rules_of_this_repository_are_understood_and_their_predicates_apply(spark) -> None:
-    rules = parse(json.dumps(yaml.safe_load((CONTRACTS / "classification.yaml").read_text())))
+    rules = parse(json.dumps(contract_yaml.read(CONTRACTS / "classification.yaml")))
     for rule in rules.rules:
-        contract = yaml.safe_load((CONTRACTS / f"{rule.dataset}.yaml").read_text())
+        contract = contract_yaml.read(CONTRACTS / f"{rule.dataset}.yaml")
         columns = ", ".join(f"`{name}` {field['type']}" for name, field in contract["fields"].items())
         assert rule.when is None or applies(spark.createDataFrame([], columns), rule), rule.id
 
 
 def test_bookings_are_split_by_what_they_tell(spark) -> None:
-    rules = parse(json.dumps(yaml.safe_load((CONTRACTS / "classification.yaml").read_text())))
+    rules = parse(json.dumps(contract_yaml.read(CONTRACTS / "classification.yaml")))
     records = [
         (1, False, "late arrival"),
         (2, False, None),

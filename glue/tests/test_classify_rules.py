@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import contract_yaml
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from tui_etl.classify import patterns
@@ -77,6 +77,9 @@ MALFORMED = [
     (rules(id=...), "rule 1: needs 'id'"),
     (rules(id="default"), "not 'default'"),
     (rules(id="a:b"), "id 'a:b'"),
+    (rules(id=1), "id 1: lower case letters"),
+    (rules(dataset=1), "dataset 1 is not the name of a dataset"),
+    (rules(**HIDE, dataset=["x"]), r"dataset \['x'\] is not the name of a dataset"),
     (rules(zone="public"), r"rule 1 \(a-rule\): zone 'public' is neither legacy nor secured"),
     (rules(zone=...), "needs 'zone'"),
     (rules(dataset="Loyalty Points"), "not the name of a dataset"),
@@ -136,11 +139,11 @@ def test_the_schema_and_the_job_agree() -> None:
 
 
 def test_the_rules_of_this_repository_follow_the_schema_and_mask_no_key() -> None:
-    content = yaml.safe_load((SCHEMA.parent.parent / "classification.yaml").read_text())
+    content = contract_yaml.read(SCHEMA.parent.parent / "classification.yaml")
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(content)
     keys = {}
     for path in SCHEMA.parent.parent.glob("*.yaml"):
-        contract = yaml.safe_load(path.read_text())
+        contract = contract_yaml.read(path)
         if contract.get("key"):
             keys[contract["dataset"]] = [*contract["key"], *filter(None, [contract.get("order_by")])]
     assert "bookings" in keys

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import contract_yaml
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from tui_etl.conform.contracts import Contract, ContractError, Partition, parse
@@ -43,7 +43,7 @@ def part(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
 def test_a_contract_of_this_repository_is_understood(path: Path, spark) -> None:
-    content = yaml.safe_load(path.read_text())
+    content = contract_yaml.read(path)
     problems = [f"{path.name}: {error.json_path}: {error.message}" for error in SCHEMA.iter_errors(content)]
     assert not problems
     found = parse(json.dumps({"datasets": {path.stem: content}}))[path.stem]
@@ -92,6 +92,7 @@ BAD: list[tuple[Any, str, bool]] = [
     (entry(fields={"_run_id": A}), "x.yaml: fields._run_id: .* none of the pipeline's own", True),
     (entry(fields={"_deleted": A}), "x.yaml: fields._deleted: .* or of Iceberg's", True),
     (entry(fields={"a": {"type": "string"}}), "x.yaml: fields.a: has a type and a description", True),
+    (field(type=""), "x.yaml: fields.a.type: must not be empty", True),
     (field(type=5), "x.yaml: fields.a: type and description must be texts", True),
     (field(format="y", formats={"b": "y"}), "x.yaml: fields.a: has a format for itself or", True),
     (field(format="HH:mm:ss.SSSSSSS"), "x.yaml: fields.a: a format is a pattern .* 6 digits", True),
@@ -102,6 +103,8 @@ BAD: list[tuple[Any, str, bool]] = [
     (entry(key=["a"], order_by="b"), "x.yaml: order_by: no field is called 'b'", False),
     (entry(order_by="a"), "x.yaml: order_by: orders nothing", True),
     (part(transform="week"), r"x.yaml: partition_by\[0\]: needs a transform", True),
+    (part(transform=["day"]), r"x.yaml: partition_by\[0\]: needs a transform", True),
+    (part(transform="day", field=["a"]), r"x.yaml: partition_by\[0\].field: no field is called \['a'\]", True),
     (part(transform="bucket"), r"x.yaml: partition_by\[0\]: needs a field, the transform, buckets", True),
     (part(transform="month", width=1), r"x.yaml: partition_by\[0\]: needs a field, the transform, and", True),
     (part(transform="truncate", width=0), r"x.yaml: partition_by\[0\].width: must be a whole number", True),
@@ -112,6 +115,7 @@ BAD: list[tuple[Any, str, bool]] = [
     (entry(sort_by=["b"]), "x.yaml: sort_by: no field is called 'b'", False),
     (entry(allowed_lateness={"field": "a"}), "x.yaml: allowed_lateness: needs a field and whole hours", True),
     (entry(allowed_lateness={"field": "a", "hours": -1}), "x.yaml: allowed_lateness.hours: must not be", True),
+    (entry(allowed_lateness={"field": {"a": 1}, "hours": 1}), "x.yaml: allowed_lateness.field: no field", True),
     (entry(allowed_lateness={"field": "b", "hours": 1}), "x.yaml: allowed_lateness.field: no field", False),
     (expecting(rule="nice", field="a"), r"x.yaml: expectations\[0\].rule: must be one of not_null", True),
     (expecting(rule="not_null", field="a"), r"x.yaml: expectations\[0\].fields: is required", True),

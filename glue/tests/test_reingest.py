@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
@@ -219,7 +220,8 @@ def test_what_is_gone_is_told_and_not_taken_for_landed(world: World) -> None:
 def test_what_cannot_be_landed_again_is_told_with_its_reason(world: World, row: dict[str, Any], told: str) -> None:
     world.quarantine({"file_id": f"{world.landing}/tui/legacy/alone.json#1"} | row)
     dataset = row.get("dataset", "stays")
-    assert told in world.command("--dataset", dataset, "--yes")[1]
+    status, said = world.command("--dataset", dataset, "--yes")
+    assert status == 1 and told in said
     assert world.landed_again() == {}
 
 
@@ -374,3 +376,29 @@ def test_an_order_that_was_cut_off_is_finished_by_the_next(world: World, monkeyp
 def test_what_makes_no_sense_is_refused(world: World, arguments: list[str], told: str) -> None:
     status, said = world.command(*arguments)
     assert status == 2 and told in said
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+    ],
+)
+def test_what_keeps_aws_from_being_asked_is_told_in_a_line(world: World, monkeypatch, variables, told: str) -> None:
+    monkeypatch.setattr(command.boto3, "client", lambda *a, **named: boto3.Session().client(*a, **named))
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    status, said = world.command("--dataset", "stays")
+    assert (status, said) == (6, f"AWS can't be asked: {told}\n")
+
+
+def test_a_refusal_of_aws_is_told_in_a_line(world: World, monkeypatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(select, "find", refuse)
+    status, said = world.command("--dataset", "stays")
+    assert status == 6 and said.startswith("AWS can't be asked: ") and said.count("\n") == 1 and "not you" in said

@@ -197,6 +197,8 @@ def _open(connection: Any, instance: Instance, key: str, secret: str, token: str
         connection.execute(f"LOAD {extension}")
     connection.execute("SET threads = 2")
     connection.execute("SET TimeZone = 'UTC'")
+    for function in views.FUNCTIONS:
+        connection.execute(f"CREATE TEMP MACRO {function}")
     connection.execute("ATTACH ':memory:' AS awsdatacatalog")
     connection.execute("USE awsdatacatalog")
     session = f", SESSION_TOKEN '{token}'" if token else ""

@@ -1,4 +1,4 @@
-"""Athena's views and parameters, in the words of DuckDB."""
+"""Athena's views, parameters and functions, in the words of DuckDB."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from typing import Any
 
 from ministack.services import athena
 
+# Bytes that are no UTF-8 become replacement characters, where DuckDB would fail the query: so character by character.
+_CHARACTER = "[0-7]. |[CD]. [89AB]. |E. (?:[89AB]. ){2}|F. (?:[89AB]. ){3}|.. "
+_CHARACTERS = rf"regexp_extract_all(regexp_replace(hex(bytes), '(..)', '\1 ', 'g'), '{_CHARACTER}')"
+_DECODED = "lambda character: coalesce(try(decode(unhex(replace(character, ' ', '')))), '\ufffd')"
+#: Functions of Athena's that DuckDB lacks, as macros.
+FUNCTIONS = (
+    f"from_utf8(bytes) AS coalesce(try(decode(bytes)), array_to_string(list_transform({_CHARACTERS}, {_DECODED}), ''))",
+    "to_utf8(text) AS encode(text)",
+)
 _BEGIN, _END = "/* Presto View: ", " */"
 
 

@@ -147,6 +147,12 @@ def test_athena_joins_and_aggregates_the_current_snapshot(lake: dict[str, Any]) 
     assert query(lake, f'SELECT count(*) FROM "{database}"."people"')[1][1:] == [["4"]]
 
 
+def test_athena_reads_bytes_as_text(lake: dict[str, Any]) -> None:
+    read = "from_utf8(to_utf8(name || 'ü')), from_utf8(from_hex('7BFFC3BC22')), from_utf8(NULL)"
+    state, rows = query(lake, f"SELECT {read} FROM people WHERE id = 1")
+    assert (state, rows[1:]) == ("SUCCEEDED", [["aü", '{\ufffdü"', None]])
+
+
 def test_athena_lists_tables_and_columns(lake: dict[str, Any]) -> None:
     assert query(lake, f"SHOW TABLES IN {lake['database']}")[1] == [["people"]]
     assert [row[0] for row in query(lake, "DESCRIBE people")[1]] == ["id", "name", "at"]

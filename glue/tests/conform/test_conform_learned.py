@@ -6,21 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import contract_yaml
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from tui_etl.conform import contracts, learned
 from tui_etl.storage import Clients
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "contracts" / "schema" / "dataset.schema.json").read_text())
-COLUMNS = "`on` bigint, `1e5` string, deep struct<`null`:array<struct<x:double>>>"
+COLUMNS = "`on` bigint, n boolean, `012` string, `1e5` string, deep struct<`null`:array<struct<x:double>>>"
 
 
 def read(aws: Clients, bucket: str) -> dict[str, Any]:
     listed = aws.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     keys = [entry["Key"] for entry in listed]
-    return {key: yaml.safe_load(aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys}
+    return {
+        key: contract_yaml.load(aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(), key) for key in keys
+    }
 
 
 @pytest.fixture
@@ -46,8 +48,10 @@ def test_a_contract_is_learned_once_a_shape_and_can_be_taken_over(lake, aws: Cli
     assert list(found) == ["contracts/learned/odd/v1.yaml", "contracts/learned/odd/v2.yaml"]
     first, second = found.values()
     assert first["fields"] == {
+        "012": {"type": "string", "description": ""},
         "1e5": {"type": "string", "description": ""},
         "deep": {"type": "struct<`null`:array<struct<`x`:double>>>", "description": ""},
+        "n": {"type": "boolean", "description": ""},
         "on": {"type": "bigint", "description": ""},
     }
     assert (first["learned"]["version"], first["learned"]["run_id"]) == (1, "jr_1")

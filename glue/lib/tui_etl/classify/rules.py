@@ -149,11 +149,11 @@ def _problems(entry: Any) -> Iterator[str]:
         return
     yield from (f"needs {name!r}" for name in sorted(_WANTED - set(entry)))
     yield from (f"unknown entry {name!r}" for name in sorted(set(entry) - _ALLOWED))
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", str(entry.get("id"))) or entry.get("id") == DEFAULT:
+    if not _spelled(r"[a-z0-9][a-z0-9_-]*", entry.get("id")) or entry.get("id") == DEFAULT:
         yield f"id {entry.get('id')!r}: lower case letters, digits, - and _, and not {DEFAULT!r}"
     if entry.get("zone") not in ZONES:
         yield f"zone {entry.get('zone')!r} is neither legacy nor secured"
-    if not re.fullmatch(r"[a-z0-9_*?]+", str(entry.get("dataset"))):
+    if not _spelled(r"[a-z0-9_*?]+", entry.get("dataset")):
         yield f"dataset {entry.get('dataset')!r} is not the name of a dataset"
     elif entry.get("zone") == LEGACY and patterns.is_search(entry["dataset"]):
         yield f"dataset {entry['dataset']!r}: a legacy rule names the one dataset that it is for"
@@ -161,6 +161,10 @@ def _problems(entry: Any) -> Iterator[str]:
         yield "'reason' is a text"
     yield from _question_problems(entry)
     yield from _mask_problems(entry)
+
+
+def _spelled(pattern: str, value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _question_problems(entry: Mapping[str, Any]) -> Iterator[str]:

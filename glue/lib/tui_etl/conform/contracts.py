@@ -181,6 +181,8 @@ def _field_problems(fields: Mapping[str, Any]) -> Problems:
             continue
         if not isinstance(described["type"], str) or not isinstance(described["description"], str):
             yield path, "type and description must be texts"
+        elif not described["type"]:
+            yield f"{path}.type", "must not be empty"
         if "format" in described and "formats" in described:
             yield path, "has a format for itself or formats for fields inside it, not both"
         formats = described.get("formats", {})
@@ -213,7 +215,7 @@ def _partition_problems(entry: Mapping[str, Any]) -> Problems:
         return
     for index, part in enumerate(parts):
         path = f"partition_by[{index}]"
-        if not isinstance(part, dict) or part.get("transform") not in TRANSFORMS:
+        if not isinstance(part, dict) or part.get("transform") not in tuple(TRANSFORMS):
             yield path, f"needs a transform: {', '.join(TRANSFORMS)}"
             continue
         number = TRANSFORMS[part["transform"]][1]
@@ -247,7 +249,7 @@ def _lateness_problems(entry: Mapping[str, Any]) -> Problems:
         yield "allowed_lateness", "needs a field and whole hours"
     elif lateness["hours"] < 0:
         yield "allowed_lateness.hours", "must not be negative"
-    elif lateness["field"] not in entry["fields"]:
+    elif lateness["field"] not in tuple(entry["fields"]):
         yield "allowed_lateness.field", f"no field is called {lateness['field']!r}"
 
 

@@ -1,4 +1,8 @@
-"""The command: says what would be landed again, and does it with `--yes`."""
+"""The command: says what would be landed again, and does it with `--yes`.
+
+Exit status: 0 done, or told what would be; 1 there is nothing, or something could not be landed; 2 the command line
+can't be meant; 6 AWS could not be asked.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tui_etl import protocol, storage
 from tui_etl.ledger import Ledger
@@ -32,6 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problem:
         print(problem, file=sys.stderr)
         return 2
+    try:
+        return _run(given)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS can't be asked: {error}", file=sys.stderr)
+        return 6
+
+
+def _run(given: argparse.Namespace) -> int:
     s3 = boto3.client("s3", config=storage.CLIENT_CONFIG)
     ledger = Ledger(boto3.client("dynamodb", config=storage.CLIENT_CONFIG), _name(given, "ledger_table"))
     folder = select.folder_of(_name(given, "raw_bucket"), _name(given, "quarantine_prefix"))
@@ -51,10 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(s3: Any, ledger: Ledger, places: Places, plans: Sequence[Plan]) -> int:
-    failed = 0
+    failed = sum(plan.problem is not None for plan in plans)
     for plan in plans:
-        if not plan.batches:
-            continue
         try:
             for file_id in land.carry_out(s3, ledger, places, plan):
                 print(f"landed {file_id}")
