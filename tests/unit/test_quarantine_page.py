@@ -36,7 +36,7 @@ def test_each_column_is_written_declared_and_told(table: str, written: Sequence[
 def test_the_commands_that_are_told_make_sense(monkeypatch: pytest.MonkeyPatch) -> None:
     runbook = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
     lines = [line for line in (PAGE + runbook).splitlines() if "-m tui_etl.reingest --" in line]
-    assert len(lines) == 3
+    assert len(lines) >= 3
     for line in lines:
         words = re.findall(r"'[^']*'|\S+", line.partition("-m tui_etl.reingest ")[2])
         given = command._parser().parse_args([word.strip("'") for word in words])
