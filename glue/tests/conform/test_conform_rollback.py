@@ -109,7 +109,7 @@ def test_a_table_that_was_not_there_yet_is_empty(lake) -> None:
     told = roll_back(lake, moment)
     assert (held(lake, "legacy"), held(lake, "secured")) == ([("a", 1)], [])
     assert told["secured"]["rows_gone"] == {file_of(2): 1}
-    assert noted(lake, "secured") == []
+    assert noted(lake, "secured") == [file_of(1)]
 
 
 def test_tables_are_emptied_on_demand_and_by_no_mistyped_moment(lake) -> None:

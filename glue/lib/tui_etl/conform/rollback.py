@@ -167,11 +167,14 @@ def _snapshots_at(tables: Mapping[str, Table], moment: datetime) -> dict[str, in
 
 
 def _ever_in(table: Table) -> DataFrame:
-    """The keys of all snapshots that are kept. An earlier roll-back may have taken some from the current one."""
+    """The keys of all snapshots that are kept. An earlier roll-back may have taken some from the current one.
+
+    Each is read by itself: Spark takes snapshots of one table for the same rows, and leaves out all but one of a union.
+    """
     kept = table.spark.sql(f"SELECT snapshot_id FROM {table.sql}.snapshots").collect()
     each = [_at(table, row.snapshot_id) for row in kept]
-    keys = [rows.select(KEY) for rows in each if KEY in rows.columns]
-    return reduce(DataFrame.unionByName, keys, table.rows().select(KEY)).distinct()
+    keys = [rows.select(KEY).distinct().localCheckpoint() for rows in each if KEY in rows.columns]
+    return reduce(DataFrame.unionByName, keys, table.rows().select(KEY).localCheckpoint()).distinct()
 
 
 def _snapshot_at(table: Table, moment: datetime) -> int | None:
