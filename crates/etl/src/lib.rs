@@ -25,16 +25,19 @@ pub mod sync;
 pub mod trigger;
 
 use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::CommandFactory;
 use jiff::Timestamp;
 use pipeline::config::environment;
 use pipeline::protocol::Stage;
+use pipeline::triggers::Trigger;
 
 use answer::{Answer, Exit, Stop, told};
 use aws::Aws;
-use cli::{Cli, Command, DlqCommand, Global};
+use cli::{Asking, Cli, Command, DlqCommand, Global};
 use settings::Settings;
 
 /// Does what the command line says.
@@ -69,13 +72,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
         }
         Command::Trigger(command) => {
             let trigger = trigger::trigger_of(&command, &settings, environment, now)?;
-            let put = trigger::put(&aws.s3(), &settings, &trigger, command.asking()).await?;
-            trigger::answer(&put)
+            ask(&aws, &settings, &trigger, command.asking()).await
         }
         Command::Reland(args) => {
             let trigger = trigger::reland(&args, &settings, environment, now)?;
-            let put = trigger::put(&aws.s3(), &settings, &trigger, &args.asking).await?;
-            trigger::answer(&put)
+            ask(&aws, &settings, &trigger, &args.asking).await
         }
         Command::Dlq(DlqCommand::List(args)) => {
             let letters = dlq::list(&aws.sqs(), &settings, args.queue, args.last).await?;
@@ -89,6 +90,34 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
             sync::answer(&sync::sync(&aws.s3(), &settings, &args, cli.global.json).await?)
         }
         Command::Completions { shell } => Ok(completions(shell)),
+    }
+}
+
+/// Puts a trigger and, if that is wanted, waits for the answer to it.
+async fn ask(
+    aws: &Aws,
+    settings: &Settings,
+    trigger: &Trigger,
+    asking: &Asking,
+) -> anyhow::Result<Answer> {
+    let s3 = aws.s3();
+    if !asking.wait {
+        return trigger::answer(&trigger::put(&s3, settings, trigger, asking).await?);
+    }
+    let mut interrupted = pin!(interruption());
+    // It is listened for from here on, so that no interruption ends this without a word about what was put.
+    let _ = futures::poll!(&mut interrupted);
+    let mut put = trigger::put(&s3, settings, trigger, asking).await?;
+    anstream::eprintln!("{}", trigger::waiting(&put));
+    let within = Duration::from_secs(asking.timeout);
+    trigger::hear(&s3, &mut put, trigger, within, interrupted).await?;
+    trigger::answer(&put)
+}
+
+async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without the handler, the process is ended by the signal itself.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -8,6 +8,25 @@ use crate::style;
 /// Objects of a cleanup that are told; the result file has all.
 const OBJECTS: usize = 20;
 
+pub(super) fn waiting(put: &Put) -> String {
+    let Put {
+        trigger,
+        request_id,
+        ..
+    } = put;
+    style::dim(format!(
+        "put {trigger}, request {request_id}; waiting for the answer"
+    ))
+}
+
+/// How to hear the answer that did not come.
+fn later(put: &Put) -> String {
+    format!(
+        "what was asked for goes on: the same command with --request-id {} hears the answer",
+        put.request_id
+    )
+}
+
 pub(super) fn render(put: &Put) -> String {
     let Some(reply) = &put.answer else {
         let no_answer = if put.waited {
@@ -18,7 +37,11 @@ pub(super) fn render(put: &Put) -> String {
         let Put {
             trigger, result, ..
         } = put;
-        return format!("{no_answer} {trigger}\nthe answer: {result}");
+        let mut text = format!("{no_answer} {trigger}\nthe answer: {result}");
+        if put.waited {
+            text += &format!("\n{}", later(put));
+        }
+        return text;
     };
     let mut lines = vec![format!(
         "{} {} {}",
@@ -29,6 +52,9 @@ pub(super) fn render(put: &Put) -> String {
     lines.extend(reply.why.clone());
     lines.extend(facts(reply));
     lines.push(style::dim(&put.result));
+    if put.waited && !reply.state.is_final() {
+        lines.push(later(put));
+    }
     lines.join("\n")
 }
 

@@ -1,0 +1,112 @@
+//! The program as a process: what only its streams, its signals and its exit code show.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program, in an environment that has nothing of whoever runs the tests.
+fn etl(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs([
+            ("HOME", "/nonexistent"),
+            ("AWS_CONFIG_FILE", "/nonexistent"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+const KEYS: [(&str, &str); 3] = [
+    ("AWS_ACCESS_KEY_ID", "222222222222"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_REGION", "us-east-1"),
+];
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// An S3 that takes what is put, and has nothing.
+fn empty_s3() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap()));
+        }
+    });
+    endpoint
+}
+
+fn serve(stream: TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            lines.push(line.to_lowercase());
+        }
+        let length = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).ok()?;
+        let (status, body) = match lines.first()?.starts_with("put") {
+            true => ("200 OK", ""),
+            false => ("404 Not Found", "<Error><Code>NoSuchKey</Code></Error>"),
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = &stream;
+        stream.write_all((head + body).as_bytes()).ok()?;
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_interrupts_the_waiting_knows_what_was_put() {
+    let endpoint = empty_s3();
+    let mut variables = KEYS.to_vec();
+    variables.push(("AWS_ENDPOINT_URL", &endpoint));
+    let asked = [
+        "trigger", "copyglue", "--reason", "x", "--by", "y", "--wait", "--json",
+    ];
+    let mut process = etl(&asked, &variables).spawn().unwrap();
+    let mut said = String::new();
+    let mut errors = BufReader::new(process.stderr.take().unwrap());
+    errors.read_line(&mut said).unwrap();
+    let id = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}{output:?}");
+    let told = json(&output);
+    let request = told["request_id"].as_str().unwrap();
+    assert!(told["answer"].is_null());
+    assert!(
+        said.contains(&format!("request {request}; waiting for the answer")),
+        "{said}"
+    );
+}
