@@ -12,6 +12,7 @@ pub mod aws;
 pub mod cli;
 pub mod credentials;
 pub mod dlq;
+pub mod explain;
 pub mod file;
 pub mod open;
 pub mod query;
@@ -23,6 +24,7 @@ pub mod status;
 pub mod style;
 pub mod sync;
 pub mod trigger;
+pub mod usage;
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -45,7 +47,6 @@ use settings::Settings;
 /// # Errors
 /// It can't be done; [`Stop::exit_of`] has the exit code.
 pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
-    let now = Timestamp::now();
     if let Command::Completions { shell } = cli.command {
         return Ok(completions(shell));
     }
@@ -54,40 +55,47 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
     if let Command::Sync(args) = &cli.command {
         identity.profile = args.data_profile.clone().or(identity.profile);
     }
-    let aws = Aws::connect(&identity).await;
+    let (aws, environment) = (Aws::connect(&identity).await, cli.global.env);
+    aws.asked().check()?;
+    let done = answer(cli, &aws, &settings).await;
+    done.map_err(|error| aws.asked().explain(error, environment))
+}
+
+async fn answer(cli: Cli, aws: &Aws, settings: &Settings) -> anyhow::Result<Answer> {
+    let now = Timestamp::now();
     match cli.command {
         Command::Status => {
-            let status = status::gather(&aws, &settings, cli.global.env, now).await?;
+            let status = status::gather(aws, settings, cli.global.env, now).await?;
             status::answer(&status)
         }
         Command::File(args) => {
-            let files = file::gather(&aws.ledger(&settings), &aws.s3(), &settings, &args).await?;
+            let files = file::gather(&aws.ledger(settings), &aws.s3(), settings, &args).await?;
             file::answer(&files)
         }
         Command::Runs(args) => {
             let stages = args.stage.map_or(Stage::ALL.to_vec(), |stage| vec![stage]);
-            let (glue, ledger) = (aws.glue(), aws.ledger(&settings));
-            let runs = runs::gather(&glue, &ledger, &settings, &stages, args.last).await?;
+            let (glue, ledger) = (aws.glue(), aws.ledger(settings));
+            let runs = runs::gather(&glue, &ledger, settings, &stages, args.last).await?;
             runs::answer(&runs, now)
         }
         Command::Trigger(command) => {
-            let trigger = trigger::trigger_of(&command, &settings, environment, now)?;
-            ask(&aws, &settings, &trigger, command.asking()).await
+            let trigger = trigger::trigger_of(&command, settings, environment, now)?;
+            ask(aws, settings, &trigger, command.asking()).await
         }
         Command::Reland(args) => {
-            let trigger = trigger::reland(&args, &settings, environment, now)?;
-            ask(&aws, &settings, &trigger, &args.asking).await
+            let trigger = trigger::reland(&args, settings, environment, now)?;
+            ask(aws, settings, &trigger, &args.asking).await
         }
         Command::Dlq(DlqCommand::List(args)) => {
-            let letters = dlq::list(&aws.sqs(), &settings, args.queue, args.last).await?;
+            let letters = dlq::list(&aws.sqs(), settings, args.queue, args.last).await?;
             dlq::answer_list(&letters, now)
         }
         Command::Dlq(DlqCommand::Redrive(args)) => {
-            dlq::answer_redrive(&dlq::redrive(&aws.sqs(), &settings, args.queue).await?)
+            dlq::answer_redrive(&dlq::redrive(&aws.sqs(), settings, args.queue).await?)
         }
-        Command::Query(args) => query::answer(&query::ask(&aws.athena(), &settings, &args).await?),
+        Command::Query(args) => query::answer(&query::ask(&aws.athena(), settings, &args).await?),
         Command::Sync(args) => {
-            sync::answer(&sync::sync(&aws.s3(), &settings, &args, cli.global.json).await?)
+            sync::answer(&sync::sync(&aws.s3(), settings, &args, cli.global.json).await?)
         }
         Command::Completions { shell } => Ok(completions(shell)),
     }

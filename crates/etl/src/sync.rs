@@ -11,12 +11,13 @@ pub mod upload;
 
 use anyhow::Context;
 use futures::FutureExt;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::answer::{Answer, Exit, Stop, told};
 use crate::cli::{Feed, SyncArgs};
+use crate::explain::credentials_error;
 use crate::settings::Settings;
 use crate::style;
 use control::{CONTROL_FILE, Control};
@@ -80,7 +81,7 @@ pub struct Synced {
 /// Sends what is to be sent.
 ///
 /// # Errors
-/// The folder is refused. A file that fails is part of the answer.
+/// The folder is refused, or nobody is known who could send. A file that fails is part of the answer.
 pub async fn sync(
     s3: &aws_sdk_s3::Client,
     settings: &Settings,
@@ -100,14 +101,14 @@ pub async fn sync(
     });
     let files: Vec<Sent> = stream::iter(sending.collect::<Vec<_>>())
         .buffered(args.jobs)
-        .collect()
-        .await;
+        .try_collect()
+        .await?;
     let complete = files.iter().all(|file| file.what != What::Failed);
     let control = match (&folder.control, control) {
         (Some(source), Some(control)) if complete => {
             let prefix = &settings.control_prefix;
             let key = format!("{prefix}mainframe/{}.json", control.delivery);
-            Some(send(&to, source, key, args.dry_run, &bar).await)
+            Some(send(&to, source, key, args.dry_run, &bar).await?)
         }
         _ => None,
     };
@@ -146,19 +147,20 @@ async fn send(
     key: String,
     dry_run: bool,
     bar: &ProgressBar,
-) -> Sent {
+) -> anyhow::Result<Sent> {
     let (what, version_id, error) = match try_send(to, source, &key, dry_run, bar).await {
         Ok((what, version_id)) => (what, version_id, None),
+        Err(error) if credentials_error(&error).is_some() => return Err(error),
         Err(error) => (What::Failed, None, Some(told(&error))),
     };
-    Sent {
+    Ok(Sent {
         name: source.name.clone(),
         key,
         bytes: source.size,
         what,
         version_id,
         error,
-    }
+    })
 }
 
 async fn try_send(

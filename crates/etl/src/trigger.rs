@@ -24,6 +24,8 @@ use crate::cli::{Asking, CleanupArgs, CopyglueArgs, RelandArgs, Removal, Trigger
 use crate::file::full_key;
 use crate::settings::Settings;
 
+/// S3's limit, in bytes.
+const LONGEST_KEY: usize = 1024;
 /// Whose name stands in a trigger if none is said: who runs the CI job, or who is logged in.
 const NAMES: [&str; 3] = ["GITLAB_USER_LOGIN", "USER", "LOGNAME"];
 
@@ -171,7 +173,7 @@ pub async fn put(
     trigger: &Trigger,
     asking: &Asking,
 ) -> anyhow::Result<Put> {
-    let place = place_of(trigger, asking);
+    let place = place_of(trigger, asking)?;
     let bucket = &settings.state_bucket;
     let (key, result) = (place.trigger_key(), place.result_key());
     let answer_place = hear::Place::noted(s3, bucket, &result).await?;
@@ -193,11 +195,23 @@ pub async fn put(
     })
 }
 
-fn place_of(trigger: &Trigger, asking: &Asking) -> TriggerPlace {
-    TriggerPlace {
+/// Where the trigger goes: a place in which its function looks.
+fn place_of(trigger: &Trigger, asking: &Asking) -> anyhow::Result<TriggerPlace> {
+    let place = TriggerPlace {
         kind: trigger.kind(),
         name: asking.name.as_ref().unwrap_or(&trigger.request_id).clone(),
-    }
+    };
+    let key = place.trigger_key();
+    let rule = if TriggerPlace::parse(&key).as_ref() != Some(&place) {
+        "has to have a character at least"
+    } else if key.len() > LONGEST_KEY {
+        "is too long: a key has 1024 bytes at most, with folder and .json"
+    } else {
+        return Ok(place);
+    };
+    let name = &place.name;
+    let message = format!("no trigger was put: the name {name:?} {rule}");
+    Err(Stop::with(Exit::Refused, message))
 }
 
 /// Waits for the last answer to what was put, for as long as is wanted, or until `given_up`.

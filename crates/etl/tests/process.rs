@@ -110,3 +110,89 @@ fn whoever_interrupts_the_waiting_knows_what_was_put() {
         "{said}"
     );
 }
+
+#[test]
+fn a_command_line_that_can_not_be_meant_is_told_as_json_too() {
+    for (line, rule) in [
+        (&["--json", "bogus"][..], "unrecognized subcommand 'bogus'"),
+        (&["runs", "--last", "0", "--json"], "0 is not in 1..=1000"),
+        (&["--json"], "subcommand"),
+    ] {
+        let output = etl(line, &[]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = json(&output);
+        assert_eq!(told["exit_code"], 2);
+        assert!(told["error"].as_str().unwrap().contains(rule), "{told}");
+    }
+    let output = etl(&["bogus"], &[]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let help = etl(&["--json", "--help"], &[]).output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+}
+
+#[test]
+fn what_is_wrong_on_this_side_is_said_in_one_line() {
+    let nonsense = [&KEYS[..], &[("AWS_ENDPOINT_URL", "nonsense")]].concat();
+    let unset = [&KEYS[..], &[("AWS_ENDPOINT_URL", "")]].concat();
+    let nobody = [&KEYS[..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]].concat();
+    let cases = [
+        (
+            &["--profile", "nosuch"][..],
+            &KEYS[2..],
+            6,
+            r#"no credentials by the profile "nosuch": there is no such profile"#,
+        ),
+        (&[], &KEYS[2..], 6, "no credentials: name a profile"),
+        (&[], &KEYS[..2], 2, "no region: say which"),
+        (
+            &[],
+            &nonsense,
+            2,
+            r#"the endpoint "nonsense": it has to begin with http://"#,
+        ),
+        (&[], &unset, 2, r#"the endpoint "": it has to begin"#),
+        (&[], &nobody, 6, "AWS at http://127.0.0.1:9: "),
+    ];
+    for (options, variables, code, said) in cases {
+        let output = etl(&[options, &["dlq", "list"]].concat(), variables)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.starts_with(&format!("etl: {said}")), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        for word in ["CredentialsNotLoaded", "Request {", "dispatch failure"] {
+            assert!(!told.contains(word), "{told}");
+        }
+    }
+}
+
+#[test]
+fn who_has_no_credentials_to_sync_with_hears_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    for name in ["d/a", "d/b"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let folder = folder.path().to_str().unwrap();
+    let line = [
+        "sync",
+        folder,
+        "--feed",
+        "informatica",
+        "--profile",
+        "nosuch",
+    ];
+    let output = etl(&line, &KEYS[2..]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.len()),
+        (Some(6), 0),
+        "{told}"
+    );
+    let wanted = r#"etl: no credentials by the profile "nosuch": there is no such profile"#;
+    assert!(
+        told.starts_with(wanted) && told.lines().count() == 1,
+        "{told}"
+    );
+}

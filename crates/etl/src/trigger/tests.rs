@@ -144,6 +144,26 @@ fn what_the_function_would_refuse_is_not_put() {
     }
 }
 
+#[tokio::test]
+async fn a_name_under_which_no_function_looks_is_refused() {
+    let keys = Arc::default();
+    let taken = takes(&keys);
+    let s3 = mock_client!(aws_sdk_s3, [&taken]);
+    let longest = "n".repeat(1024 - "intermediary/scripts/glue2/.json".len());
+    for (name, rule) in [
+        (String::new(), "at least"),
+        (format!("{longest}n"), "1024 bytes"),
+    ] {
+        let (trigger, asking) = made(&["trigger", "glue2", "--name", &name]).unwrap();
+        let error = put(&s3, &settings(), &trigger, &asking).await.unwrap_err();
+        assert_eq!(Stop::exit_of(&error), Exit::Refused);
+        assert!(error.to_string().contains(rule), "{error}");
+    }
+    assert_eq!(taken.num_calls(), 0);
+    let (trigger, asking) = made(&["trigger", "glue2", "--name", &longest]).unwrap();
+    assert!(place_of(&trigger, &asking).is_ok());
+}
+
 #[test]
 fn somebody_has_to_ask() {
     let line = ["etl", "trigger", "glue2", "--reason", "r"];
