@@ -87,7 +87,7 @@ async fn answer(cli: Cli, aws: &Aws, settings: &Settings) -> anyhow::Result<Answ
             ask(aws, settings, &trigger, &args.asking).await
         }
         Command::Dlq(DlqCommand::List(args)) => {
-            let letters = dlq::list(&aws.sqs(), settings, args.queue, args.last).await?;
+            let letters = dlq::list(&aws.sqs(), settings, args.which.queue, args.last).await?;
             dlq::answer_list(&letters, now)
         }
         Command::Dlq(DlqCommand::Redrive(args)) => {
