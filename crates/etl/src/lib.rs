@@ -173,11 +173,15 @@ pub fn print(result: anyhow::Result<Answer>, as_json: bool) -> anyhow::Result<Ex
     let mut out = anstream::stdout().lock();
     let (exit, wrote) = match result {
         Ok(answer) if as_json => (answer.exit, writeln!(out, "{:#}", answer.json)),
-        Ok(answer) => (answer.exit, writeln!(out, "{}", answer.text)),
+        Ok(answer) => (
+            answer.exit,
+            writeln!(out, "{}", style::for_terminals(&answer.text)),
+        ),
         Err(error) => {
             let exit = Stop::exit_of(&error);
             let message = told(&error);
-            anstream::eprintln!("{} {message}", style::bad("etl:"));
+            let shown = style::shown_lines(&message);
+            anstream::eprintln!("{} {shown}", style::bad("etl:"));
             let json = serde_json::json!({ "error": message, "exit_code": exit as u8 });
             let wrote = if as_json {
                 writeln!(out, "{json:#}")
