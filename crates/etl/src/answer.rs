@@ -86,22 +86,38 @@ impl std::error::Error for Stop {}
 /// An error and its causes in one line, with AWS's own words and without the SDK's around them.
 #[must_use]
 pub fn told(error: &anyhow::Error) -> String {
-    let mut links: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let text = match cause.downcast_ref::<ErrorMetadata>() {
-            Some(told) => [told.code(), told.message()]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(": "),
-            None => cause.to_string(),
-        };
-        let says_nothing = text == "service error" || text.starts_with("unhandled error");
-        if !says_nothing && links.last() != Some(&text) {
-            links.push(text);
-        }
-    }
+    let mut links = links(error);
+    links.retain(|text| !says_nothing(text));
+    links.dedup();
     links.join(": ")
+}
+
+/// An error and its causes, each in its words.
+#[must_use]
+pub fn links(error: &anyhow::Error) -> Vec<String> {
+    error.chain().map(link).collect()
+}
+
+/// One of them.
+#[must_use]
+pub fn link(cause: &(dyn std::error::Error + 'static)) -> String {
+    match cause.downcast_ref::<ErrorMetadata>() {
+        Some(told) => [told.code(), told.message()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": "),
+        None => cause.to_string(),
+    }
+}
+
+/// The SDK's words for that there is a cause, which comes next.
+#[must_use]
+pub fn says_nothing(link: &str) -> bool {
+    let around = ["service error", "dispatch failure", "other", "io error"];
+    around.contains(&link)
+        || link.starts_with("unhandled error")
+        || link.starts_with("an error occurred while loading credentials")
 }
 
 #[cfg(test)]

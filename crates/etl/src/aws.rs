@@ -13,6 +13,7 @@ use pipeline::config::environment;
 use pipeline::ledger::Ledger;
 
 use crate::credentials::ProfileCredentials;
+use crate::explain::Asked;
 use crate::settings::Settings;
 
 /// Longest wait for a connection; people wait for this, and a VPN may be slow.
@@ -33,13 +34,32 @@ pub struct Identity {
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
+    asked: Asked,
 }
 
 impl Aws {
     /// Reads profiles and variables.
     pub async fn connect(identity: &Identity) -> Self {
-        let config = load(identity.profile.as_deref(), identity.region.as_deref()).await;
-        Self { config }
+        // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
+        let named = identity.profile.clone();
+        let profile = named.clone().or_else(profile_of_the_environment);
+        let config = load(
+            named.as_deref(),
+            profile.as_deref(),
+            identity.region.as_deref(),
+        )
+        .await;
+        // An empty one is none to the configuration, and one to the clients.
+        let empty = || environment("AWS_ENDPOINT_URL").filter(String::is_empty);
+        let endpoint = config.endpoint_url().map(str::to_owned).or_else(empty);
+        let asked = Asked { profile, endpoint };
+        Self { config, asked }
+    }
+
+    /// Who asks, and where, to explain errors by.
+    #[must_use]
+    pub fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// The ledger.
@@ -80,7 +100,7 @@ impl Aws {
     }
 }
 
-async fn load(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
+async fn load(named: Option<&str>, profile: Option<&str>, region: Option<&str>) -> SdkConfig {
     // No limit to a whole call: a part of an upload takes as long as the line is slow.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -92,18 +112,14 @@ async fn load(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(name) = profile {
+    if let Some(name) = named {
         loader = loader.profile_name(name);
     }
     let config = loader.load().await;
-    // A profile that is asked for by name goes before keys in the environment, as with the AWS CLI.
-    let profile = profile
-        .map(str::to_owned)
-        .or_else(profile_of_the_environment);
     match profile {
         None => config,
         Some(name) => {
-            let credentials = ProfileCredentials::of(&name, &config);
+            let credentials = ProfileCredentials::of(name, &config);
             let credentials = SharedCredentialsProvider::new(credentials);
             config
                 .into_builder()

@@ -175,16 +175,26 @@ pub struct CopyglueArgs {
     #[arg(long = "key", value_name = "KEY", conflicts_with = "prefix")]
     pub keys: Vec<String>,
     /// Put these keys once more, as new versions
-    #[arg(long, requires = "keys")]
+    #[arg(long, requires = "keys", conflicts_with = "prefix")]
     pub reland: bool,
     /// Look for the versions below this prefix first
     #[arg(long)]
     pub prefix: Option<String>,
     /// Of these, those that landed then or later, as 2026-05-08T12:00:00Z
-    #[arg(long, value_name = "TIME", requires = "prefix")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "prefix",
+        conflicts_with = "keys"
+    )]
     pub from: Option<Timestamp>,
     /// Of these, those that landed before
-    #[arg(long, value_name = "TIME", requires = "prefix")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "prefix",
+        conflicts_with = "keys"
+    )]
     pub to: Option<Timestamp>,
 }
 
@@ -199,7 +209,7 @@ pub struct CleanupArgs {
     #[arg(long, value_name = "ID", requires = "stage")]
     pub run_id: Option<String>,
     /// 1, 2 or 3, of --run-id
-    #[arg(long, value_parser = parse_stage, requires = "run_id")]
+    #[arg(long, value_parser = parse_stage, requires = "run_id", conflicts_with_all = ["keys", "undo"])]
     pub stage: Option<Stage>,
     /// This landing file; may be repeated
     #[arg(long = "key", value_name = "KEY")]
@@ -242,7 +252,7 @@ pub struct RelandArgs {
 #[derive(Debug, Subcommand)]
 pub enum DlqCommand {
     /// What lies there, and why
-    List(DlqArgs),
+    List(DlqListArgs),
     /// Put what lies there back into the landing queue
     Redrive(DlqArgs),
 }
@@ -253,6 +263,14 @@ pub struct DlqArgs {
     /// Messages of the landing queue, or events that no function took
     #[arg(value_enum, default_value_t = DeadLetters::Landing)]
     pub queue: DeadLetters,
+}
+
+/// Of `dlq list`.
+#[derive(Debug, Args)]
+pub struct DlqListArgs {
+    /// Which queue.
+    #[command(flatten)]
+    pub which: DlqArgs,
     /// List so many at most
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub last: usize,
@@ -364,6 +382,7 @@ mod tests {
             (vec!["etl", "status", "--set", "a"], "<name>=<value>"),
             (vec!["etl", "trigger", "cleanup", "--reason", "r"], "--undo"),
             (vec!["etl", "trigger", "glue2"], "--reason"),
+            (vec!["etl", "dlq", "redrive", "--last", "5"], "--last"),
             (
                 vec![
                     "etl", "trigger", "copyglue", "--reason", "r", "--from", "soon",
@@ -375,6 +394,27 @@ mod tests {
             let error = Cli::try_parse_from(line).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_would_mean_nothing_is_refused() {
+        for line in [
+            "cleanup --key a --stage 1",
+            "cleanup --undo a --stage 1",
+            "cleanup --stage 1",
+            "copyglue --prefix a --reland",
+            "copyglue --key a --from 2026-05-08T12:00:00Z",
+            "copyglue --key a --to 2026-05-08T12:00:00Z",
+        ] {
+            let words = ["etl", "trigger", "--reason", "r"];
+            let line = words[..2]
+                .iter()
+                .copied()
+                .chain(line.split(' '))
+                .chain(words[2..].iter().copied());
+            let error = Cli::try_parse_from(line.clone()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{:?}", line.collect::<Vec<_>>());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! which share the SDK with this program, carry none of that.
 
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -13,9 +14,10 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, future};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use jiff::Timestamp;
 use serde::Deserialize;
+
+use crate::explain::why_none;
 
 const CLI: &str = "aws";
 
@@ -24,6 +26,8 @@ const CLI: &str = "aws";
 pub struct ProfileCredentials {
     profile: String,
     sdk: ProfileFileCredentialsProvider,
+    /// Why there are none. The SDK says it to whoever asks first, and several requests ask at a time.
+    why_none: OnceLock<String>,
 }
 
 impl ProfileCredentials {
@@ -41,6 +45,7 @@ impl ProfileCredentials {
         Self {
             profile: profile.to_owned(),
             sdk,
+            why_none: OnceLock::new(),
         }
     }
 
@@ -49,13 +54,19 @@ impl ProfileCredentials {
             Ok(credentials) => return Ok(credentials),
             Err(error) => error,
         };
+        let why = self.why_none.get_or_init(|| why_none(&error));
         let profile = self.profile.clone();
         let asked = tokio::task::spawn_blocking(move || ask_cli(&profile)).await;
-        match asked {
-            Ok(Ok(output)) => read(&output).map_err(|said| neither(&error, &said)),
+        let why = match asked {
+            Ok(Ok(output)) => match read(&output) {
+                Ok(credentials) => return Ok(credentials),
+                // One of the two is what the person has to mend.
+                Err(said) => format!("{why}; and the AWS CLI has none: {said}"),
+            },
             // Without the AWS CLI, what the SDK said is all that there is to say.
-            _ => Err(error),
-        }
+            _ => why.clone(),
+        };
+        Err(CredentialsError::provider_error(why))
     }
 }
 
@@ -66,12 +77,6 @@ impl ProvideCredentials for ProfileCredentials {
     {
         future::ProvideCredentials::new(self.load())
     }
-}
-
-/// One of the two is what the person has to mend.
-fn neither(sdk: &CredentialsError, cli: &str) -> CredentialsError {
-    let sdk = DisplayErrorContext(sdk);
-    CredentialsError::provider_error(format!("{sdk}; and the AWS CLI has none: {cli}"))
 }
 
 fn ask_cli(profile: &str) -> std::io::Result<Output> {
@@ -93,6 +98,9 @@ struct Exported {
 fn read(output: &Output) -> std::result::Result<Credentials, String> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
+        if said.contains("Invalid choice") {
+            return Err("it is version 1, which hands out none; version 2 does".to_owned());
+        }
         // Its usage comes before what is wrong.
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         return Err(last.unwrap_or("it does not say why").to_owned());
@@ -144,6 +152,9 @@ mod tests {
     fn what_the_cli_says_is_said() {
         let error = read(&output(255, "", "The SSO session has expired.\n")).unwrap_err();
         assert_eq!(error, "The SSO session has expired.");
+        let usage = "usage: aws [options]\naws: error: argument subcommand: Invalid choice, valid choices are:\n\nset | add-model\n";
+        let error = read(&output(2, "", usage)).unwrap_err();
+        assert!(error.contains("version 1"), "{error}");
         assert!(read(&output(0, "[]", "")).is_err());
     }
 }

@@ -12,6 +12,7 @@ pub mod aws;
 pub mod cli;
 pub mod credentials;
 pub mod dlq;
+pub mod explain;
 pub mod file;
 pub mod open;
 pub mod query;
@@ -23,18 +24,22 @@ pub mod status;
 pub mod style;
 pub mod sync;
 pub mod trigger;
+pub mod usage;
 
 use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::CommandFactory;
 use jiff::Timestamp;
 use pipeline::config::environment;
 use pipeline::protocol::Stage;
+use pipeline::triggers::Trigger;
 
 use answer::{Answer, Exit, Stop, told};
 use aws::Aws;
-use cli::{Cli, Command, DlqCommand, Global};
+use cli::{Asking, Cli, Command, DlqCommand, Global};
 use settings::Settings;
 
 /// Does what the command line says.
@@ -42,7 +47,6 @@ use settings::Settings;
 /// # Errors
 /// It can't be done; [`Stop::exit_of`] has the exit code.
 pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
-    let now = Timestamp::now();
     if let Command::Completions { shell } = cli.command {
         return Ok(completions(shell));
     }
@@ -51,44 +55,77 @@ pub async fn run(cli: Cli) -> anyhow::Result<Answer> {
     if let Command::Sync(args) = &cli.command {
         identity.profile = args.data_profile.clone().or(identity.profile);
     }
-    let aws = Aws::connect(&identity).await;
+    let (aws, environment) = (Aws::connect(&identity).await, cli.global.env);
+    aws.asked().check()?;
+    let done = answer(cli, &aws, &settings).await;
+    done.map_err(|error| aws.asked().explain(error, environment))
+}
+
+async fn answer(cli: Cli, aws: &Aws, settings: &Settings) -> anyhow::Result<Answer> {
+    let now = Timestamp::now();
     match cli.command {
         Command::Status => {
-            let status = status::gather(&aws, &settings, cli.global.env, now).await?;
+            let status = status::gather(aws, settings, cli.global.env, now).await?;
             status::answer(&status)
         }
         Command::File(args) => {
-            let files = file::gather(&aws.ledger(&settings), &aws.s3(), &settings, &args).await?;
+            let files = file::gather(&aws.ledger(settings), &aws.s3(), settings, &args).await?;
             file::answer(&files)
         }
         Command::Runs(args) => {
             let stages = args.stage.map_or(Stage::ALL.to_vec(), |stage| vec![stage]);
-            let (glue, ledger) = (aws.glue(), aws.ledger(&settings));
-            let runs = runs::gather(&glue, &ledger, &settings, &stages, args.last).await?;
+            let (glue, ledger) = (aws.glue(), aws.ledger(settings));
+            let runs = runs::gather(&glue, &ledger, settings, &stages, args.last).await?;
             runs::answer(&runs, now)
         }
         Command::Trigger(command) => {
-            let trigger = trigger::trigger_of(&command, &settings, environment, now)?;
-            let put = trigger::put(&aws.s3(), &settings, &trigger, command.asking()).await?;
-            trigger::answer(&put)
+            let trigger = trigger::trigger_of(&command, settings, environment, now)?;
+            ask(aws, settings, &trigger, command.asking()).await
         }
         Command::Reland(args) => {
-            let trigger = trigger::reland(&args, &settings, environment, now)?;
-            let put = trigger::put(&aws.s3(), &settings, &trigger, &args.asking).await?;
-            trigger::answer(&put)
+            let trigger = trigger::reland(&args, settings, environment, now)?;
+            ask(aws, settings, &trigger, &args.asking).await
         }
         Command::Dlq(DlqCommand::List(args)) => {
-            let letters = dlq::list(&aws.sqs(), &settings, args.queue, args.last).await?;
+            let letters = dlq::list(&aws.sqs(), settings, args.which.queue, args.last).await?;
             dlq::answer_list(&letters, now)
         }
         Command::Dlq(DlqCommand::Redrive(args)) => {
-            dlq::answer_redrive(&dlq::redrive(&aws.sqs(), &settings, args.queue).await?)
+            dlq::answer_redrive(&dlq::redrive(&aws.sqs(), settings, args.queue).await?)
         }
-        Command::Query(args) => query::answer(&query::ask(&aws.athena(), &settings, &args).await?),
+        Command::Query(args) => query::answer(&query::ask(&aws.athena(), settings, &args).await?),
         Command::Sync(args) => {
-            sync::answer(&sync::sync(&aws.s3(), &settings, &args, cli.global.json).await?)
+            sync::answer(&sync::sync(&aws.s3(), settings, &args, cli.global.json).await?)
         }
         Command::Completions { shell } => Ok(completions(shell)),
+    }
+}
+
+/// Puts a trigger and, if that is wanted, waits for the answer to it.
+async fn ask(
+    aws: &Aws,
+    settings: &Settings,
+    trigger: &Trigger,
+    asking: &Asking,
+) -> anyhow::Result<Answer> {
+    let s3 = aws.s3();
+    if !asking.wait {
+        return trigger::answer(&trigger::put(&s3, settings, trigger, asking).await?);
+    }
+    let mut interrupted = pin!(interruption());
+    // It is listened for from here on, so that no interruption ends this without a word about what was put.
+    let _ = futures::poll!(&mut interrupted);
+    let mut put = trigger::put(&s3, settings, trigger, asking).await?;
+    anstream::eprintln!("{}", trigger::waiting(&put));
+    let within = Duration::from_secs(asking.timeout);
+    trigger::hear(&s3, &mut put, trigger, within, interrupted).await?;
+    trigger::answer(&put)
+}
+
+async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without the handler, the process is ended by the signal itself.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -136,11 +173,15 @@ pub fn print(result: anyhow::Result<Answer>, as_json: bool) -> anyhow::Result<Ex
     let mut out = anstream::stdout().lock();
     let (exit, wrote) = match result {
         Ok(answer) if as_json => (answer.exit, writeln!(out, "{:#}", answer.json)),
-        Ok(answer) => (answer.exit, writeln!(out, "{}", answer.text)),
+        Ok(answer) => (
+            answer.exit,
+            writeln!(out, "{}", style::for_terminals(&answer.text)),
+        ),
         Err(error) => {
             let exit = Stop::exit_of(&error);
             let message = told(&error);
-            anstream::eprintln!("{} {message}", style::bad("etl:"));
+            let shown = style::shown_lines(&message);
+            anstream::eprintln!("{} {shown}", style::bad("etl:"));
             let json = serde_json::json!({ "error": message, "exit_code": exit as u8 });
             let wrote = if as_json {
                 writeln!(out, "{json:#}")

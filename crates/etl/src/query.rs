@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, Exit, Stop};
 use crate::cli::QueryArgs;
 use crate::settings::Settings;
-use crate::style;
+use crate::style::{self, shown};
 
 /// The most that Athena hands out at a time.
 const ROWS_A_PAGE: i32 = 1000;
@@ -206,14 +206,11 @@ impl From<&Found> for Told {
 /// A table, and how much there is of it.
 #[must_use]
 pub fn render(found: &Found) -> String {
-    let headings: Vec<&str> = found
-        .columns
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let headings: Vec<String> = found.columns.iter().map(|(name, _)| shown(name)).collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let rows = found.rows.iter().map(|row| {
         row.iter()
-            .map(|value| value.clone().unwrap_or_else(|| style::dim("NULL")))
+            .map(|value| value.as_ref().map_or_else(|| style::dim("NULL"), shown))
             .collect::<Vec<_>>()
     });
     let number = found.rows.len();

@@ -30,7 +30,7 @@ pub struct Run {
     pub reason: Option<&'static str>,
     /// It is over.
     pub ended: bool,
-    /// Who or what asked for it.
+    /// Who or what asked for it: as the ledger says, or, of a run that never came so far, as Glue was told.
     pub started_by: Option<String>,
     /// When it was asked for.
     pub started_at: Option<Timestamp>,
@@ -54,7 +54,9 @@ impl Run {
             glue_state: glue.state.to_string(),
             ledger_state: item.map(|item| item.state.to_string()),
             reason: item.and_then(|item| item.reason).map(|why| why.as_str()),
-            started_by: item.and_then(|item| item.started_by.clone()),
+            started_by: item
+                .and_then(|item| item.started_by.clone())
+                .or(glue.started_by),
             started_at: glue.started_at,
             ended_at: glue.ended_at,
             counts: item.map(|item| item.counts.clone()).unwrap_or_default(),
@@ -162,7 +164,9 @@ pub fn render(runs: &[Run], now: Timestamp) -> String {
             count(run, "records_in"),
             count(run, "records_out"),
             count(run, "quarantined"),
-            run.started_by.clone().unwrap_or_else(|| "-".to_owned()),
+            run.started_by
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), style::shown),
         ]
     });
     let headings = [
@@ -179,7 +183,7 @@ pub fn render(runs: &[Run], now: Timestamp) -> String {
     ];
     let mut text = style::table(&headings, rows);
     for run in runs.iter().filter(|run| !run.message.is_empty()) {
-        let message = first_line(&run.message);
+        let message = style::shown(first_line(&run.message));
         text += &format!("\n{}: {message}", style::bad(&run.run_id));
     }
     text

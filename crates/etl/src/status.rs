@@ -211,7 +211,13 @@ pub fn render(status: &Status) -> String {
         text += &style::good("nothing is late, and nothing has failed");
     } else {
         let lines = status.problems.iter();
-        let lines = lines.map(|problem| format!("{} {}", style::bad(problem.kind), problem.what));
+        let lines = lines.map(|problem| {
+            format!(
+                "{} {}",
+                style::bad(problem.kind),
+                style::shown(&problem.what)
+            )
+        });
         text += &lines.collect::<Vec<_>>().join("\n");
     }
     text

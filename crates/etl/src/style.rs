@@ -11,6 +11,51 @@ fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Somebody else's words, such as a file's name, so that they stay words on a terminal: what would move the cursor
+/// or begin a line is written out.
+pub fn shown(text: impl Display) -> String {
+    escaped(&text.to_string(), |_| false)
+}
+
+/// Words of more than one line, which are nobody's in particular.
+#[must_use]
+pub fn shown_lines(text: &str) -> String {
+    escaped(text, |char| char == '\n')
+}
+
+fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() && !stays(char) {
+            out.extend(char.escape_default());
+        } else {
+            out.push(char);
+        }
+    }
+    out
+}
+
+/// A whole answer: lines, tabulators and colours are all that a terminal is told.
+#[must_use]
+pub fn for_terminals(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, piece) in text.split('\x1b').enumerate() {
+        if number > 0 {
+            let codes = piece
+                .strip_prefix('[')
+                .and_then(|rest| rest.split_once('m'));
+            let is_colour = codes.is_some_and(|(codes, _)| {
+                codes
+                    .chars()
+                    .all(|char| char.is_ascii_digit() || char == ';')
+            });
+            out.push_str(if is_colour { "\x1b" } else { "\\u{1b}" });
+        }
+        out += &escaped(piece, |char| char == '\n' || char == '\t');
+    }
+    out
+}
+
 /// A heading.
 pub fn bold(text: impl Display) -> String {
     styled(Style::new().bold(), text)
@@ -153,6 +198,22 @@ mod tests {
         ] {
             assert_eq!(bytes(number), said);
         }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_tells_a_terminal_nothing() {
+        let hostile = "a\nb\u{1b}[2J\u{1b}[31mc\u{7}\r\u{9b}ü \u{7f}";
+        assert_eq!(
+            shown(hostile),
+            r"a\nb\u{1b}[2J\u{1b}[31mc\u{7}\r\u{9b}ü \u{7f}"
+        );
+        assert_eq!(shown_lines("a\nb\r"), "a\nb\\r");
+        let answer = format!("{}\n\t{}", bold("x"), bad("y"));
+        assert_eq!(for_terminals(&answer), answer);
+        assert_eq!(
+            for_terminals("\u{1b}[2J\u{1b}]0;m\u{7}"),
+            r"\u{1b}[2J\u{1b}]0;m\u{7}"
+        );
     }
 
     #[test]

@@ -11,14 +11,15 @@ pub mod upload;
 
 use anyhow::Context;
 use futures::FutureExt;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::answer::{Answer, Exit, Stop, told};
 use crate::cli::{Feed, SyncArgs};
+use crate::explain::credentials_error;
 use crate::settings::Settings;
-use crate::style;
+use crate::style::{self, shown};
 use control::{CONTROL_FILE, Control};
 use folder::{Folder, LeftOut, Source};
 use upload::Destination;
@@ -59,6 +60,8 @@ pub struct Sent {
 pub struct Synced {
     /// Whose files they are.
     pub feed: Feed,
+    /// Nothing was to be sent.
+    pub dry_run: bool,
     /// Where they went.
     pub bucket: String,
     /// How many were uploaded (or would be).
@@ -80,7 +83,7 @@ pub struct Synced {
 /// Sends what is to be sent.
 ///
 /// # Errors
-/// The folder is refused. A file that fails is part of the answer.
+/// The folder is refused, or nobody is known who could send. A file that fails is part of the answer.
 pub async fn sync(
     s3: &aws_sdk_s3::Client,
     settings: &Settings,
@@ -93,6 +96,13 @@ pub async fn sync(
         s3: s3.clone(),
         bucket: settings.landing_bucket.clone(),
     };
+    let control = control.map(|control| {
+        let prefix = &settings.control_prefix;
+        format!("{prefix}mainframe/{}.json", control.delivery)
+    });
+    if let (Some(source), Some(key)) = (&folder.control, &control) {
+        check_new(&to, source, key).await?;
+    }
     let bar = progress(&folder, is_quiet);
     let sending = folder.files.iter().map(|source| {
         let key = format!("{}{}", settings.landing_prefix, source.name);
@@ -100,25 +110,17 @@ pub async fn sync(
     });
     let files: Vec<Sent> = stream::iter(sending.collect::<Vec<_>>())
         .buffered(args.jobs)
-        .collect()
-        .await;
+        .try_collect()
+        .await?;
     let complete = files.iter().all(|file| file.what != What::Failed);
     let control = match (&folder.control, control) {
-        (Some(source), Some(control)) if complete => {
-            let prefix = &settings.control_prefix;
-            let key = format!("{prefix}mainframe/{}.json", control.delivery);
-            Some(send(&to, source, key, args.dry_run, &bar).await)
+        (Some(source), Some(key)) if complete => {
+            Some(send(&to, source, key, args.dry_run, &bar).await?)
         }
         _ => None,
     };
     bar.finish_and_clear();
-    Ok(summed(
-        args.feed,
-        to.bucket,
-        files,
-        control,
-        folder.left_out,
-    ))
+    Ok(summed(args, to.bucket, files, control, folder.left_out))
 }
 
 /// A delivery is what its control file says, or nothing of it is sent.
@@ -134,10 +136,33 @@ fn check_delivery(folder: &Folder, feed: Feed) -> anyhow::Result<Option<Control>
     let cant = |source: &Source| format!("{} can't be read", source.path.display());
     let bytes = std::fs::read(&source.path).with_context(|| cant(source))?;
     let control = Control::parse(&bytes)?;
-    control.check(&folder.files, |file| {
+    control.check(&folder.files, &folder.left_out, |file| {
         digest::hex_sha256(&file.path).with_context(|| cant(file))
     })?;
     Ok(Some(control))
+}
+
+/// A delivery that is complete stays what it is: whoever works by its control file has perhaps done so already.
+async fn check_new(to: &Destination, source: &Source, key: &str) -> anyhow::Result<()> {
+    if is_there(to, source, key).await? != Some(false) {
+        return Ok(());
+    }
+    let message = format!(
+        "a delivery of this name, with another {CONTROL_FILE}, is complete in s3://{}/{key}, and nothing was sent",
+        to.bucket
+    );
+    Err(Stop::with(Exit::Refused, message))
+}
+
+/// Whether what lies under the key is this file; none if nothing does.
+async fn is_there(to: &Destination, source: &Source, key: &str) -> anyhow::Result<Option<bool>> {
+    let Some(stored) = to.stored(key).await? else {
+        return Ok(None);
+    };
+    let (path, size) = (source.path.clone(), source.size);
+    let same = tokio::task::spawn_blocking(move || stored.is(&path, size)).await?;
+    same.map(Some)
+        .with_context(|| format!("{} can't be read", shown(source.path.display())))
 }
 
 async fn send(
@@ -146,19 +171,20 @@ async fn send(
     key: String,
     dry_run: bool,
     bar: &ProgressBar,
-) -> Sent {
+) -> anyhow::Result<Sent> {
     let (what, version_id, error) = match try_send(to, source, &key, dry_run, bar).await {
         Ok((what, version_id)) => (what, version_id, None),
+        Err(error) if credentials_error(&error).is_some() => return Err(error),
         Err(error) => (What::Failed, None, Some(told(&error))),
     };
-    Sent {
+    Ok(Sent {
         name: source.name.clone(),
         key,
         bytes: source.size,
         what,
         version_id,
         error,
-    }
+    })
 }
 
 async fn try_send(
@@ -168,13 +194,9 @@ async fn try_send(
     dry_run: bool,
     bar: &ProgressBar,
 ) -> anyhow::Result<(What, Option<String>)> {
-    if let Some(stored) = to.stored(key).await? {
-        let (path, size) = (source.path.clone(), source.size);
-        let same = tokio::task::spawn_blocking(move || stored.is(&path, size)).await?;
-        if same.with_context(|| format!("{} can't be read", source.path.display()))? {
-            bar.inc(size);
-            return Ok((What::Unchanged, None));
-        }
+    if is_there(to, source, key).await? == Some(true) {
+        bar.inc(source.size);
+        return Ok((What::Unchanged, None));
     }
     if dry_run {
         return Ok((What::WouldUpload, None));
@@ -198,7 +220,7 @@ fn progress(folder: &Folder, is_quiet: bool) -> ProgressBar {
 }
 
 fn summed(
-    feed: Feed,
+    args: &SyncArgs,
     bucket: String,
     files: Vec<Sent>,
     control: Option<Sent>,
@@ -212,7 +234,8 @@ fn summed(
         uploaded_bytes: all().filter(sent).map(|file| file.bytes).sum(),
         unchanged: number(What::Unchanged),
         failed: number(What::Failed),
-        feed,
+        feed: args.feed,
+        dry_run: args.dry_run,
         bucket,
         files,
         control,
@@ -225,23 +248,29 @@ fn summed(
 pub fn render(synced: &Synced) -> String {
     let mut lines = Vec::new();
     for file in synced.files.iter().chain(&synced.control) {
-        let error = file.error.as_deref().unwrap_or_default();
+        let error = shown(file.error.as_deref().unwrap_or_default());
+        let key = shown(&file.key);
         match file.what {
             What::Unchanged => {}
-            What::Uploaded => lines.push(format!("{} {}", style::good("uploaded"), file.key)),
+            What::Uploaded => lines.push(format!("{} {key}", style::good("uploaded"))),
             What::WouldUpload => {
-                lines.push(format!("{} {}", style::busy("would upload"), file.key));
+                lines.push(format!("{} {key}", style::busy("would upload")));
             }
-            What::Failed => lines.push(format!("{} {}: {error}", style::bad("failed"), file.key)),
+            What::Failed => lines.push(format!("{} {key}: {error}", style::bad("failed"))),
         }
     }
     for left in &synced.left_out {
-        let line = format!("left out {}: {}", left.name, left.why);
+        let line = format!("left out {}: {}", shown(&left.name), left.why);
         lines.push(style::dim(line));
     }
     let mut sums = format!(
-        "{} uploaded ({}), {} unchanged",
+        "{} {} ({}), {} unchanged",
         synced.uploaded,
+        if synced.dry_run {
+            "would be uploaded"
+        } else {
+            "uploaded"
+        },
         style::bytes(synced.uploaded_bytes),
         synced.unchanged
     );

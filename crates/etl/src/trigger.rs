@@ -3,6 +3,7 @@
 //! This program starts nothing itself. It puts a trigger file, a support function does what it says, and the answer
 //! lies under the same name; docs/triggers.md has both. A file that the function would refuse is not put at all.
 
+mod hear;
 mod render;
 
 use std::hash::{BuildHasher, RandomState};
@@ -11,7 +12,6 @@ use std::time::Duration;
 use anyhow::Context;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use indicatif::ProgressBar;
 use jiff::Timestamp;
 use pipeline::triggers::{
     Answer as Reply, Cleanup, Copyglue, DEFAULT_LIMIT, Kind, Mode, State, Target, Task, Trigger,
@@ -24,7 +24,8 @@ use crate::cli::{Asking, CleanupArgs, CopyglueArgs, RelandArgs, Removal, Trigger
 use crate::file::full_key;
 use crate::settings::Settings;
 
-const PAUSE: Duration = Duration::from_secs(2);
+/// S3's limit, in bytes.
+const LONGEST_KEY: usize = 1024;
 /// Whose name stands in a trigger if none is said: who runs the CI job, or who is logged in.
 const NAMES: [&str; 3] = ["GITLAB_USER_LOGIN", "USER", "LOGNAME"];
 
@@ -41,6 +42,8 @@ pub struct Put {
     pub answer: Option<Reply>,
     #[serde(skip)]
     waited: bool,
+    #[serde(skip)]
+    place: hear::Place,
 }
 
 /// What the command line asks for, as a trigger that keeps the rules.
@@ -160,23 +163,20 @@ fn cleanup(args: &CleanupArgs, settings: &Settings) -> Cleanup {
     }
 }
 
-/// Puts the trigger and, if that is wanted, waits for the last answer to it.
+/// Puts the trigger.
 ///
 /// # Errors
-/// It can't be put, or the answer can't be read.
+/// Its name can be no trigger's, or it can't be put.
 pub async fn put(
     s3: &Client,
     settings: &Settings,
     trigger: &Trigger,
     asking: &Asking,
 ) -> anyhow::Result<Put> {
-    let name = asking.name.as_ref().unwrap_or(&trigger.request_id);
-    let place = TriggerPlace {
-        kind: trigger.kind(),
-        name: name.clone(),
-    };
+    let place = place_of(trigger, asking)?;
     let bucket = &settings.state_bucket;
     let (key, result) = (place.trigger_key(), place.result_key());
+    let answer_place = hear::Place::noted(s3, bucket, &result).await?;
     s3.put_object()
         .bucket(bucket)
         .key(&key)
@@ -185,64 +185,55 @@ pub async fn put(
         .send()
         .await
         .with_context(|| format!("the trigger s3://{bucket}/{key} can't be put"))?;
-    let answer = if asking.wait {
-        let within = Duration::from_secs(asking.timeout);
-        wait(s3, bucket, &result, &trigger.request_id, within).await?
-    } else {
-        None
-    };
     Ok(Put {
         request_id: trigger.request_id.clone(),
         trigger: format!("s3://{bucket}/{key}"),
         result: format!("s3://{bucket}/{result}"),
-        answer,
-        waited: asking.wait,
+        answer: None,
+        waited: false,
+        place: answer_place,
     })
 }
 
-/// The last answer, or what there is of it when the time is over.
-async fn wait(
-    s3: &Client,
-    bucket: &str,
-    key: &str,
-    request_id: &str,
-    within: Duration,
-) -> anyhow::Result<Option<Reply>> {
-    let deadline = tokio::time::Instant::now() + within;
-    let spinner = ProgressBar::new_spinner();
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    let mut last = None;
-    loop {
-        // An answer to another request that went under this name before is none to this one.
-        let reply = read(s3, bucket, key).await?;
-        if let Some(reply) = reply.filter(|reply| reply.request_id.as_deref() == Some(request_id)) {
-            spinner.set_message(reply.state.as_str());
-            let is_final = reply.state.is_final();
-            last = Some(reply);
-            if is_final {
-                break;
-            }
-        }
-        if tokio::time::Instant::now() + PAUSE > deadline {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    spinner.finish_and_clear();
-    Ok(last)
+/// Where the trigger goes: a place in which its function looks.
+fn place_of(trigger: &Trigger, asking: &Asking) -> anyhow::Result<TriggerPlace> {
+    let place = TriggerPlace {
+        kind: trigger.kind(),
+        name: asking.name.as_ref().unwrap_or(&trigger.request_id).clone(),
+    };
+    let key = place.trigger_key();
+    let rule = if TriggerPlace::parse(&key).as_ref() != Some(&place) {
+        "has to have a character at least"
+    } else if key.len() > LONGEST_KEY {
+        "is too long: a key has 1024 bytes at most, with folder and .json"
+    } else {
+        return Ok(place);
+    };
+    let name = &place.name;
+    let message = format!("no trigger was put: the name {name:?} {rule}");
+    Err(Stop::with(Exit::Refused, message))
 }
 
-async fn read(s3: &Client, bucket: &str, key: &str) -> anyhow::Result<Option<Reply>> {
-    let cant = || format!("the answer s3://{bucket}/{key} can't be read");
-    let answer = s3.get_object().bucket(bucket).key(key).send().await;
-    let object = match answer {
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
-            return Ok(None);
-        }
-        other => other.with_context(cant)?,
-    };
-    let bytes = object.body.collect().await.with_context(cant)?.into_bytes();
-    serde_json::from_slice(&bytes).map(Some).with_context(cant)
+/// Waits for the last answer to what was put, for as long as is wanted, or until `given_up`.
+///
+/// # Errors
+/// The answer can't be read.
+pub async fn hear(
+    s3: &Client,
+    put: &mut Put,
+    trigger: &Trigger,
+    within: Duration,
+    given_up: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    put.waited = true;
+    put.answer = put.place.hear(s3, trigger, within, given_up).await?;
+    Ok(())
+}
+
+/// What is said before it is waited for: all that somebody needs who won't wait to the end.
+#[must_use]
+pub fn waiting(put: &Put) -> String {
+    render::waiting(put)
 }
 
 /// The answer; its exit code is that of the request.

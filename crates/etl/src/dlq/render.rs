@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Letters;
-use crate::style;
+use crate::style::{self, shown};
 
 /// A row a message.
 pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
@@ -16,7 +16,7 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
             letter
                 .sent_at
                 .map_or_else(|| "-".to_owned(), |at| style::span(now.duration_since(at))),
-            letter.about.clone(),
+            shown(&letter.about),
             letter
                 .reason
                 .as_deref()
@@ -32,5 +32,5 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    shown(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

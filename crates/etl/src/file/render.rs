@@ -11,10 +11,14 @@ pub(super) fn render(files: &[Seen]) -> String {
 }
 
 fn render_one(seen: &Seen) -> String {
-    let mut lines = vec![style::bold(&seen.file_id)];
+    let mut lines = vec![style::bold(style::shown(&seen.file_id))];
     let mut facts = vec![format!("landed {}", style::moment_or_dash(seen.landed_at))];
     facts.extend(seen.size.map(style::bytes));
-    facts.extend(seen.dataset.iter().map(|name| format!("dataset {name}")));
+    facts.extend(
+        seen.dataset
+            .iter()
+            .map(|name| format!("dataset {}", style::shown(name))),
+    );
     if seen.is_latest == Some(false) {
         facts.push("an older version of its key".to_owned());
     }
@@ -30,7 +34,9 @@ fn render_one(seen: &Seen) -> String {
         lines.push(style::table(&headings, rows));
     }
     let problems = seen.problems.iter();
-    lines.extend(problems.map(|what| format!("{} {what}", style::bad("does not add up:"))));
+    lines.extend(
+        problems.map(|what| format!("{} {}", style::bad("does not add up:"), style::shown(what))),
+    );
     lines.join("\n")
 }
 

@@ -202,3 +202,15 @@ fn a_result_is_a_table_for_people_and_values_for_scripts() {
     assert_eq!(told.json["columns"][1]["type"], "integer");
     assert_eq!(told.json["rows"][0], serde_json::json!(["x", null]));
 }
+
+#[test]
+fn a_value_is_one_line_of_a_table_whatever_it_holds() {
+    let found = Found {
+        columns: vec![("na\nme".to_owned(), "varchar".to_owned())],
+        rows: vec![vec![Some("a\r\nb\u{1b}[31m".to_owned())]],
+        ..Found::default()
+    };
+    let text = style::plain(&render(&found));
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    assert_eq!(lines[..2], [r"na\nme", r"a\r\nb\u{1b}[31m"]);
+}

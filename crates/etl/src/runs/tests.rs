@@ -107,6 +107,7 @@ async fn runs_of_all_stages_are_joined_with_the_ledger_and_the_newest_comes_firs
                 .job_name(job)
                 .job_run_state(JobRunState::Succeeded)
                 .started_on(DateTime::from_secs(started))
+                .arguments("--started_by", "support/r-1")
                 .build();
             GetJobRunsOutput::builder().job_runs(run).build()
         });
@@ -141,4 +142,5 @@ async fn runs_of_all_stages_are_joined_with_the_ledger_and_the_newest_comes_firs
         (runs[1].stage, &runs[1].ledger_state),
         (Stage::Ingest, &None)
     );
+    assert_eq!(runs[1].started_by.as_deref(), Some("support/r-1"));
 }

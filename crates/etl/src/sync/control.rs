@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::folder::Source;
+use super::folder::{LeftOut, Source};
 use crate::answer::{Exit, Stop};
+use crate::style::shown;
 
 /// Its name, in the folder itself.
 pub const CONTROL_FILE: &str = "control.json";
@@ -49,21 +50,26 @@ impl Control {
             serde_json::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
         let name = &control.delivery;
         let fits = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) {
+        if ["", ".", ".."].contains(&name.as_str())
+            || name.len() > LONGEST_NAME
+            || !name.chars().all(fits)
+        {
             return Err(refuse(format!(
-                "the delivery is called {name:?}; a name has 1 to {LONGEST_NAME} letters, digits, dots, hyphens and underscores"
+                "the delivery is called {name:?}; a name has 1 to {LONGEST_NAME} letters, digits, dots, hyphens and underscores, and is not . or .."
             )));
         }
         Ok(control)
     }
 
-    /// Holds the folder to it; `sha256` gives the hash of a file in hex.
+    /// Holds the folder to it; `sha256` gives the hash of a file in hex. What would be left out is there as well: it
+    /// may be what has not yet arrived as a whole.
     ///
     /// # Errors
     /// The folder is not what it says, or a file can't be read.
     pub fn check(
         &self,
         files: &[Source],
+        left_out: &[LeftOut],
         sha256: impl Fn(&Source) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let mut problems = Vec::new();
@@ -74,23 +80,29 @@ impl Control {
         let mut named = BTreeSet::new();
         for entry in &self.files {
             if !named.insert(entry.path.as_str()) {
-                problems.push(format!("{} is named twice", entry.path));
+                problems.push(format!("{} is named twice", shown(&entry.path)));
                 continue;
             }
             match here.get(entry.path.as_str()) {
-                None => problems.push(format!("{} is missing", entry.path)),
+                None if left_out.iter().any(|left| left.name == entry.path) => {}
+                None => problems.push(format!("{} is missing", shown(&entry.path))),
                 Some(file) if file.size != entry.bytes => problems.push(format!(
                     "{} has {} bytes and should have {}",
-                    entry.path, file.size, entry.bytes
+                    shown(&entry.path),
+                    file.size,
+                    entry.bytes
                 )),
                 Some(file) if !sha256(file)?.eq_ignore_ascii_case(&entry.sha256) => {
-                    problems.push(format!("{} has another content", entry.path));
+                    problems.push(format!("{} has another content", shown(&entry.path)));
                 }
                 Some(_) => {}
             }
         }
         let unnamed = here.keys().filter(|name| !named.contains(*name));
-        problems.extend(unnamed.map(|name| format!("{name} is not named")));
+        problems.extend(unnamed.map(|name| format!("{} is not named", shown(name))));
+        let left = left_out.iter();
+        problems
+            .extend(left.map(|left| format!("{} can't be sent: {}", shown(&left.name), left.why)));
         if problems.is_empty() {
             return Ok(());
         }
@@ -131,7 +143,7 @@ mod tests {
 
     fn checked(control: &Control, files: &[Source]) -> Result<(), String> {
         let hash = |file: &Source| Ok(format!("of {}", file.name));
-        control.check(files, hash).map_err(|error| {
+        control.check(files, &[], hash).map_err(|error| {
             assert_eq!(Stop::exit_of(&error), Exit::Refused);
             error.to_string()
         })
@@ -166,6 +178,20 @@ mod tests {
     }
 
     #[test]
+    fn what_would_be_left_out_is_there_as_well() {
+        let control = control(&[("a/x", 1, "of a/x"), ("a/y.part", 1, "")]);
+        let left = ["a/y.part", "a/z.tmp"].map(|name| LeftOut {
+            name: name.to_owned(),
+            why: "still being written, by its name",
+        });
+        let hash = |file: &Source| Ok(format!("of {}", file.name));
+        let error = control.check(&[file("a/x", 1)], &left, hash).unwrap_err();
+        let wanted = "nothing was sent: a/y.part can't be sent: still being written, by its name; \
+                      a/z.tmp can't be sent: still being written, by its name";
+        assert!(error.to_string().ends_with(wanted), "{error}");
+    }
+
+    #[test]
     fn a_long_list_of_problems_is_cut() {
         let files: Vec<Source> = (0..30).map(|n| file(&format!("a/{n}"), 1)).collect();
         let told = checked(&control(&[]), &files).unwrap_err();
@@ -180,6 +206,8 @@ mod tests {
             r#"{"delivery": "a"}"#,
             r#"{"delivery": "a/b", "files": []}"#,
             r#"{"delivery": "", "files": []}"#,
+            r#"{"delivery": ".", "files": []}"#,
+            r#"{"delivery": "..", "files": []}"#,
             r#"{"delivery": "a", "files": [], "more": 1}"#,
             r#"{"delivery": "a", "files": [{"path": "x", "bytes": -1, "sha256": ""}]}"#,
         ] {

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 use super::control::CONTROL_FILE;
 use crate::answer::{Exit, Stop};
 use crate::cli::Feed;
+use crate::style::shown;
 
 /// S3's limit.
 const LONGEST_KEY: usize = 1024;
@@ -48,7 +49,16 @@ pub struct Folder {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Looks through the folder; links are followed.
+impl Folder {
+    fn leave_out(&mut self, folder: &Path, path: &Path, why: &'static str) {
+        let name = path.strip_prefix(folder).unwrap_or(path);
+        let name = name.to_string_lossy().into_owned();
+        self.left_out.push(LeftOut { name, why });
+    }
+}
+
+/// Looks through the folder. Links within it are followed; one that leads out is not, since whoever may write into
+/// the folder must not have files sent that only the sender may read.
 ///
 /// # Errors
 /// It is no folder, or something in it can't be read, or can have no key.
@@ -58,18 +68,32 @@ pub fn read(folder: &Path, feed: Feed, prefix: &str) -> anyhow::Result<Folder> {
         return Err(Stop::with(Exit::Usage, message));
     }
     let mut found = Folder::default();
-    let walk = WalkDir::new(folder)
+    let root = folder.canonicalize()?;
+    let mut walk = WalkDir::new(folder)
         .min_depth(1)
         .follow_links(true)
-        .sort_by_file_name();
-    for entry in walk {
+        .sort_by_file_name()
+        .into_iter();
+    while let Some(entry) = walk.next() {
         match entry {
+            Ok(entry) if leads_out(&entry, &root) => {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+                found.leave_out(folder, entry.path(), "a link that leads out of the folder");
+            }
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => take(&mut found, folder, &entry, feed, prefix)?,
             Err(error) => leave_out(&mut found, folder, &error)?,
         }
     }
     Ok(found)
+}
+
+/// Whatever can't be traced counts as outside.
+fn leads_out(entry: &walkdir::DirEntry, root: &Path) -> bool {
+    let target = || entry.path().canonicalize();
+    entry.path_is_symlink() && !target().is_ok_and(|target| target.starts_with(root))
 }
 
 fn take(
@@ -81,7 +105,7 @@ fn take(
 ) -> anyhow::Result<()> {
     let path = entry.path();
     let refuse = |why: String| {
-        let message = format!("{}: {why}", path.display());
+        let message = format!("{}: {why}", shown(path.display()));
         Stop::with(Exit::Refused, message)
     };
     let about = entry
@@ -126,11 +150,9 @@ fn leave_out(found: &mut Folder, folder: &Path, error: &walkdir::Error) -> anyho
     } else if path.is_symlink() && !path.exists() {
         "a link to nothing"
     } else {
-        return Err(Stop::with(Exit::Refused, format!("{error}")));
+        return Err(Stop::with(Exit::Refused, shown(error)));
     };
-    let name = path.strip_prefix(folder).unwrap_or(path);
-    let name = name.to_string_lossy().into_owned();
-    found.left_out.push(LeftOut { name, why });
+    found.leave_out(folder, path, why);
     Ok(())
 }
 
@@ -208,6 +230,34 @@ mod tests {
             whys.iter().any(|why| why.starts_with("a link back")),
             "{whys:?}"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_out_of_the_folder_is_not_followed() {
+        let secrets = folder(&["etc/shadow"]);
+        let folder = folder(&["a/x.json"]);
+        let link = |to: &Path, name: &str| {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        };
+        link(&secrets.path().join("etc"), "d");
+        link(&secrets.path().join("etc/shadow"), "a/file");
+        link(folder.path().parent().unwrap(), "a/up");
+        link(&folder.path().join("a/file"), "a/by another link");
+        // A folder that is itself reached by a link is no other.
+        let elsewhere = secrets.path().join("outbox");
+        std::os::unix::fs::symlink(folder.path(), &elsewhere).unwrap();
+        for outbox in [folder.path(), &elsewhere] {
+            let found = read(outbox, Feed::Informatica, PREFIX).unwrap();
+            assert_eq!(names(&found), ["a/x.json"]);
+            let left = found
+                .left_out
+                .iter()
+                .map(|one| (one.name.as_str(), one.why));
+            let why = "a link that leads out of the folder";
+            let wanted = ["a/by another link", "a/file", "a/up", "d"].map(|name| (name, why));
+            assert_eq!(left.collect::<Vec<_>>(), wanted);
+        }
     }
 
     #[test]

@@ -80,6 +80,11 @@ async fn what_is_new_or_another_is_uploaded_and_what_is_there_is_not() {
         .await
         .unwrap();
     assert_eq!((dry.uploaded, dry.unchanged, put.num_calls()), (2, 1, 0));
+    let text = style::plain(&render(&dry));
+    assert!(
+        text.ends_with(": 2 would be uploaded (18 B), 1 unchanged"),
+        "{text}"
+    );
     let done = synced(&s3, folder.path(), Feed::Informatica, false)
         .await
         .unwrap();
@@ -134,6 +139,61 @@ async fn the_control_file_of_a_delivery_goes_last_and_is_no_work() {
         ]
     );
     assert_eq!((done.uploaded, done.failed), (3, 0));
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_complete_is_not_replaced_by_another_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    delivery(folder.path());
+    let another = mock!(Client::head_object)
+        .match_requests(|request| request.key() == Some("tui/control/mainframe/n-1.json"))
+        .then_output(|| HeadObjectOutput::builder().content_length(1).build());
+    let (none, keys) = (nothing_there(), Arc::default());
+    let put = takes(&keys);
+    for dry_run in [true, false] {
+        let s3 = client(&[&another, &none, &put]);
+        let error = synced(&s3, folder.path(), Feed::Mainframe, dry_run)
+            .await
+            .unwrap_err();
+        assert_eq!(Stop::exit_of(&error), Exit::Refused);
+        let wanted = "is complete in s3://grp2-landing-dev/tui/control/mainframe/n-1.json, and nothing was sent";
+        assert!(error.to_string().ends_with(wanted), "{error}");
+    }
+    assert_eq!(put.num_calls(), 0);
+}
+
+#[tokio::test]
+async fn what_a_mainframe_folder_has_besides_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    delivery(folder.path());
+    write(folder.path(), "e/c.part", b"1");
+    write(folder.path(), "loose", b"1");
+    let s3 = client(&[&nothing_there()]);
+    let error = synced(&s3, folder.path(), Feed::Mainframe, false)
+        .await
+        .unwrap_err();
+    assert_eq!(Stop::exit_of(&error), Exit::Refused);
+    for name in ["e/c.part", "loose"] {
+        assert!(
+            error.to_string().contains(&format!("{name} can't be sent")),
+            "{error}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn names_of_files_tell_a_terminal_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "d/new\nline \u{1b}[31mred", b"1");
+    write(folder.path(), "lo\u{1b}[2Jose", b"1");
+    let s3 = client(&[&nothing_there()]);
+    let dry = synced(&s3, folder.path(), Feed::Informatica, true)
+        .await
+        .unwrap();
+    let text = render(&dry);
+    assert!(text.contains(r"d/new\nline \u{1b}[31mred"), "{text}");
+    assert!(text.contains(r"lo\u{1b}[2Jose"), "{text}");
 }
 
 #[tokio::test]

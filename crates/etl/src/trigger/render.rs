@@ -3,10 +3,30 @@
 use pipeline::triggers::{Answer as Reply, Cleaned, Ended, Found, Start};
 
 use super::Put;
-use crate::style;
+use crate::style::{self, shown};
 
 /// Objects of a cleanup that are told; the result file has all.
 const OBJECTS: usize = 20;
+
+pub(super) fn waiting(put: &Put) -> String {
+    let Put {
+        trigger,
+        request_id,
+        ..
+    } = put;
+    let trigger = shown(trigger);
+    style::dim(format!(
+        "put {trigger}, request {request_id}; waiting for the answer"
+    ))
+}
+
+/// How to hear the answer that did not come.
+fn later(put: &Put) -> String {
+    format!(
+        "what was asked for goes on: the same command with --request-id {} hears the answer",
+        put.request_id
+    )
+}
 
 pub(super) fn render(put: &Put) -> String {
     let Some(reply) = &put.answer else {
@@ -15,10 +35,12 @@ pub(super) fn render(put: &Put) -> String {
         } else {
             style::good("put")
         };
-        let Put {
-            trigger, result, ..
-        } = put;
-        return format!("{no_answer} {trigger}\nthe answer: {result}");
+        let (trigger, result) = (shown(&put.trigger), shown(&put.result));
+        let mut text = format!("{no_answer} {trigger}\nthe answer: {result}");
+        if put.waited {
+            text += &format!("\n{}", later(put));
+        }
+        return text;
     };
     let mut lines = vec![format!(
         "{} {} {}",
@@ -26,9 +48,12 @@ pub(super) fn render(put: &Put) -> String {
         put.request_id,
         style::state(reply.state.as_str())
     )];
-    lines.extend(reply.why.clone());
+    lines.extend(reply.why.as_ref().map(shown));
     lines.extend(facts(reply));
-    lines.push(style::dim(&put.result));
+    lines.push(style::dim(shown(&put.result)));
+    if put.waited && !reply.state.is_final() {
+        lines.push(later(put));
+    }
     lines.join("\n")
 }
 
@@ -56,9 +81,11 @@ fn found(found: &Found) -> Vec<String> {
         found.versions, found.known, found.taken_in
     )];
     let relanded = found.relanded.iter();
-    lines.extend(relanded.map(|file| format!("landed again: {} as {}", file.key, file.version_id)));
+    lines.extend(
+        relanded.map(|file| format!("landed again: {} as {}", shown(&file.key), file.version_id)),
+    );
     let missing = found.missing.iter();
-    lines.extend(missing.map(|key| style::bad(format!("not there: {key}"))));
+    lines.extend(missing.map(|key| style::bad(format!("not there: {}", shown(key)))));
     lines
 }
 
@@ -108,12 +135,12 @@ fn cleanup(cleaned: &Cleaned) -> Vec<String> {
     let mut lines = vec![format!("{what} {} objects, {size}", cleaned.objects)];
     let rows = cleaned.list.iter().take(OBJECTS).map(|object| {
         [
-            format!("s3://{}/{}", object.bucket, object.key),
+            format!("s3://{}/{}", object.bucket, shown(&object.key)),
             style::bytes(object.size),
             object
                 .done
                 .map_or_else(|| "-".to_owned(), |done| format!("{done:?}").to_lowercase()),
-            object.note.clone().unwrap_or_default(),
+            object.note.as_ref().map(shown).unwrap_or_default(),
         ]
     });
     if !cleaned.list.is_empty() {

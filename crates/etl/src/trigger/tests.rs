@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
@@ -143,6 +144,26 @@ fn what_the_function_would_refuse_is_not_put() {
     }
 }
 
+#[tokio::test]
+async fn a_name_under_which_no_function_looks_is_refused() {
+    let keys = Arc::default();
+    let taken = takes(&keys);
+    let s3 = mock_client!(aws_sdk_s3, [&taken]);
+    let longest = "n".repeat(1024 - "intermediary/scripts/glue2/.json".len());
+    for (name, rule) in [
+        (String::new(), "at least"),
+        (format!("{longest}n"), "1024 bytes"),
+    ] {
+        let (trigger, asking) = made(&["trigger", "glue2", "--name", &name]).unwrap();
+        let error = put(&s3, &settings(), &trigger, &asking).await.unwrap_err();
+        assert_eq!(Stop::exit_of(&error), Exit::Refused);
+        assert!(error.to_string().contains(rule), "{error}");
+    }
+    assert_eq!(taken.num_calls(), 0);
+    let (trigger, asking) = made(&["trigger", "glue2", "--name", &longest]).unwrap();
+    assert!(place_of(&trigger, &asking).is_ok());
+}
+
 #[test]
 fn somebody_has_to_ask() {
     let line = ["etl", "trigger", "glue2", "--reason", "r"];
@@ -163,14 +184,24 @@ fn takes(keys: &Arc<Mutex<Vec<String>>>) -> Rule {
         .then_output(|| PutObjectOutput::builder().build())
 }
 
+/// A version of its own each time, as in a bucket that keeps versions.
 fn reply(request_id: &str, state: &str, more: &Value) -> GetObjectOutput {
+    static VERSIONS: AtomicUsize = AtomicUsize::new(0);
+    let version = format!("v{}", VERSIONS.fetch_add(1, Ordering::Relaxed));
+    lying(&version, request_id, state, more)
+}
+
+fn lying(version: &str, request_id: &str, state: &str, more: &Value) -> GetObjectOutput {
     let mut json = json!({"request_id": request_id, "kind": "glue2", "state": state,
         "answered_at": "2025-11-21T12:00:00Z", "updated_at": "2025-11-21T12:00:00Z"});
     for (name, value) in more.as_object().unwrap() {
         json[name] = value.clone();
     }
     let body = ByteStream::from(json.to_string().into_bytes());
-    GetObjectOutput::builder().body(body).build()
+    GetObjectOutput::builder()
+        .version_id(version)
+        .body(body)
+        .build()
 }
 
 async fn asked(line: &[&str], replies: &Rule) -> (Put, Vec<String>) {
@@ -178,7 +209,12 @@ async fn asked(line: &[&str], replies: &Rule) -> (Put, Vec<String>) {
     let put_rule = takes(&keys);
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&put_rule, replies]);
     let (trigger, asking) = made(line).unwrap();
-    let done = put(&s3, &settings(), &trigger, &asking).await.unwrap();
+    let mut done = put(&s3, &settings(), &trigger, &asking).await.unwrap();
+    if asking.wait {
+        let within = Duration::from_secs(asking.timeout);
+        let never = std::future::pending();
+        hear(&s3, &mut done, &trigger, within, never).await.unwrap();
+    }
     let keys = keys.lock().unwrap().clone();
     (done, keys)
 }
@@ -191,6 +227,7 @@ async fn the_answer_is_waited_for_until_it_is_the_last_one() {
         .match_requests(|request| request.key() == Some("intermediary/results/glue2/n.json"))
         .sequence()
         .error(|| GetObjectError::NoSuchKey(NoSuchKey::builder().build()))
+        .times(2)
         // Of an earlier request, under the same name.
         .output(|| reply("another", "SUCCEEDED", &json!({})))
         .output(|| reply("mine", "ACCEPTED", &json!({"start": {"job": "glue-2-dev", "run_id": "jr_1"}})))
@@ -206,7 +243,7 @@ async fn the_answer_is_waited_for_until_it_is_the_last_one() {
     let line = [&WAITING[..], &["--name", "n"]].concat();
     let (put, keys) = asked(&line, &replies).await;
     assert_eq!(keys, ["intermediary/scripts/glue2/n.json"]);
-    assert_eq!(replies.num_calls(), 4);
+    assert_eq!(replies.num_calls(), 5);
     let told = answer(&put).unwrap();
     assert_eq!(told.exit, Exit::Fine);
     let text = style::plain(&told.text);
@@ -219,6 +256,96 @@ async fn the_answer_is_waited_for_until_it_is_the_last_one() {
         assert!(text.lines().any(|told| told == line), "{line} in {text}");
     }
     assert_eq!(told.json["answer"]["ended"]["counts"]["items"], 3);
+}
+
+#[tokio::test]
+async fn an_older_answer_to_the_same_id_is_not_taken_for_this_ones() {
+    let line = [
+        "trigger",
+        "cleanup",
+        "--key",
+        "d/a",
+        "--execute",
+        "--mode",
+        "delete",
+    ];
+    let line = [&line[..], &["--request-id", "mine", "--wait"]].concat();
+    let done = |dry_run: bool| {
+        let cleanup =
+            json!({"dry_run": dry_run, "mode": null, "objects": 1, "bytes": 1, "list": []});
+        json!({ "cleanup": cleanup })
+    };
+    let refused = json!({"why": "\"mine\" names another request already"});
+    let replies = mock!(Client::get_object)
+        .sequence()
+        .output(move || lying("v-1", "mine", "SUCCEEDED", &done(false)))
+        // It lies there until the function has looked at what was put.
+        .times(2)
+        // The earlier request comes to its end only now.
+        .output(move || lying("v-2", "mine", "SUCCEEDED", &done(true)))
+        .output(|| {
+            lying(
+                "v-3",
+                "mine",
+                "ACCEPTED",
+                &json!({"requested_by": "somebody else"}),
+            )
+        })
+        .output(move || lying("v-4", "mine", "REFUSED", &refused))
+        .build();
+    let (put, _) = asked(&line, &replies).await;
+    let told = answer(&put).unwrap();
+    assert_eq!((told.exit, replies.num_calls()), (Exit::Refused, 5));
+    assert!(
+        told.text.contains("another request already"),
+        "{}",
+        told.text
+    );
+}
+
+#[tokio::test]
+async fn the_same_request_put_again_hears_the_answer_as_soon_as_it_is_written_again() {
+    let replies = mock!(Client::get_object)
+        .sequence()
+        .output(|| lying("v-1", "mine", "SUCCEEDED", &json!({"reason": "because"})))
+        .output(|| lying("v-2", "mine", "SUCCEEDED", &json!({"reason": "because"})))
+        .build();
+    let (put, _) = asked(&WAITING, &replies).await;
+    assert_eq!(answer(&put).unwrap().exit, Exit::Fine);
+    assert_eq!(replies.num_calls(), 2);
+}
+
+#[tokio::test]
+async fn who_gives_up_is_told_how_to_hear_the_answer_later() {
+    let keys = Arc::default();
+    let taken = takes(&keys);
+    let accepted = mock!(Client::get_object).then_output(|| reply("mine", "ACCEPTED", &json!({})));
+    let none = mock!(Client::get_object)
+        .then_error(|| GetObjectError::NoSuchKey(NoSuchKey::builder().build()));
+    for replies in [accepted, none] {
+        let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&taken, &replies]);
+        let (trigger, asking) = made(&WAITING).unwrap();
+        let mut put = put(&s3, &settings(), &trigger, &asking).await.unwrap();
+        let said = style::plain(&waiting(&put));
+        let wanted = "put s3://ft-ingest-dev-use1-tui/intermediary/scripts/glue2/mine.json, request mine; \
+                      waiting for the answer";
+        assert_eq!(said, wanted);
+        let looked = async {
+            while replies.num_calls() < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let within = Duration::from_secs(asking.timeout);
+        hear(&s3, &mut put, &trigger, within, looked).await.unwrap();
+        let told = answer(&put).unwrap();
+        assert_eq!(told.exit, Exit::TimedOut);
+        assert!(
+            told.text
+                .ends_with("goes on: the same command with --request-id mine hears the answer"),
+            "{}",
+            told.text
+        );
+    }
 }
 
 #[tokio::test]
@@ -244,7 +371,7 @@ async fn an_answer_that_does_not_come_in_time_is_said_to_be_missing() {
     let line = [&WAITING[..], &["--timeout", "1"]].concat();
     let (put, _) = asked(&line, &none).await;
     let told = answer(&put).unwrap();
-    assert_eq!((told.exit, none.num_calls()), (Exit::TimedOut, 1));
+    assert_eq!((told.exit, none.num_calls()), (Exit::TimedOut, 2));
     assert!(
         told.text.contains("intermediary/results/glue2/mine.json"),
         "{}",
@@ -253,7 +380,7 @@ async fn an_answer_that_does_not_come_in_time_is_said_to_be_missing() {
     let (put, _) = asked(&["trigger", "glue2"], &none).await;
     assert_eq!(
         (answer(&put).unwrap().exit, none.num_calls()),
-        (Exit::Fine, 1)
+        (Exit::Fine, 3)
     );
 }
 
@@ -272,6 +399,7 @@ fn a_cleanup_is_told_object_by_object_up_to_a_number() {
         result: String::new(),
         answer: Some(reply),
         waited: true,
+        place: hear::Place::default(),
     };
     let text = style::plain(&render::render(&put));
     assert!(text.contains("it concerned 22 objects, 22.0 KiB"), "{text}");
