@@ -39,6 +39,11 @@ pub const DEFAULT_LIMIT: u32 = 1_000;
 /// The highest `limit`.
 pub const HIGHEST_LIMIT: u32 = 10_000;
 
+/// Metadata of a landing file that an undoing has put back: on whose request.
+pub const RESTORED_BY: &str = "restore-request-id";
+/// Metadata of the same: which version it was.
+pub const RESTORED_FROM: &str = "restored-version-id";
+
 /// What a trigger asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use pipeline::intake::{decode_key, is_file, take_in};
 use pipeline::ledger::{FileItem, TakenIn};
 use pipeline::protocol::dataset_of;
-use pipeline::triggers::{Admitted, Copyglue, Found, Relanded, copy_source};
+use pipeline::triggers::{
+    Admitted, Copyglue, Found, RESTORED_BY, RESTORED_FROM, Relanded, copy_source,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Clients, Config, Invocation};
@@ -336,6 +338,10 @@ async fn copy_onto_itself(
 ) -> anyhow::Result<()> {
     let mut metadata: HashMap<String, String> = current.metadata().cloned().unwrap_or_default();
     metadata.insert(RELANDED.to_owned(), request_id.to_owned());
+    // Or an undoing would take the new version for one that it has put back.
+    for mark in [RESTORED_BY, RESTORED_FROM] {
+        metadata.remove(mark);
+    }
     let bucket = &config.landing_bucket;
     clients
         .desk
