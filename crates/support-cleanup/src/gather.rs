@@ -164,6 +164,9 @@ async fn landing_files(
     let mut todo = Todo::default();
     for key in keys {
         let versions = versions_of(clients, bucket, key).await?;
+        if versions.iter().all(|version| version.is_marker) {
+            todo.missing.push(key.clone());
+        }
         for version in versions.into_iter().filter(|version| !version.is_marker) {
             let file_id = file_id(bucket, key, &version.version_id);
             let fate = fate_of(config, clients, &file_id, now).await?;
@@ -181,6 +184,13 @@ async fn landing_files(
                 ..CleanedObject::default()
             });
         }
+    }
+    if let Some(first) = todo.missing.first() {
+        let (count, all) = (todo.missing.len(), keys.len());
+        todo.note = Some(format!(
+            "keys: {count} of {all} not there: {first:?}{}",
+            if count > 1 { " and others" } else { "" }
+        ));
     }
     Ok(todo)
 }

@@ -115,7 +115,7 @@ async fn answer(
             clients.desk.keep_plan(request_id, todo).await?
         }
     };
-    let note = todo.note.clone();
+    let (note, missing) = (todo.note.clone(), todo.missing.clone());
     let list = match &cleanup.target {
         _ if cleanup.dry_run => todo.objects,
         Target::Undo { .. } => undo::restore(config, clients, request_id, todo).await?,
@@ -148,6 +148,7 @@ async fn answer(
         objects: concerned().count(),
         bytes: concerned().map(|object| object.size).sum(),
         list,
+        missing,
     });
     Ok(answer)
 }

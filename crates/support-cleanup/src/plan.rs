@@ -15,6 +15,9 @@ pub struct Todo {
     pub note: Option<String>,
     /// There are more than were listed.
     pub more: bool,
+    /// Keys that have no version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// To undo: of each landing key, the versions that the cleanup saw, oldest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landed: BTreeMap<String, Vec<String>>,

@@ -292,6 +292,32 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
 }
 
 #[tokio::test]
+async fn keys_that_are_not_there_are_told() {
+    let world = World::default();
+    file(&world, LANDED, None);
+    let gone = "tui/legacy/a/gone.json";
+    world.state().put(LANDING, gone, None, HashMap::new());
+    let absent = ["tui/legacy/a/b.jso", gone];
+    for (name, keys, state, why) in [
+        ("all", vec![absent[0], gone], "NOTHING_TO_DO", "2 of 2"),
+        ("some", vec![absent[0], LANDED, gone], "SUCCEEDED", "2 of 3"),
+    ] {
+        let answer = done(&world, name, json!({"keys": keys})).await;
+        let why = format!("keys: {why} not there: \"tui/legacy/a/b.jso\" and others");
+        assert_eq!(
+            (&answer["state"], &answer["why"]),
+            (&json!(state), &json!(why))
+        );
+        assert_eq!(answer["cleanup"]["missing"], json!(absent));
+    }
+    let answer = done(&world, "none", json!({"keys": [LANDED]})).await;
+    assert_eq!(
+        (&answer["why"], &answer["cleanup"]["missing"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_a_run_took_after_it_was_listed_is_left() {
     let world = World::default();
     let version = file(&world, LANDED, None);
