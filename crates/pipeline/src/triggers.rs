@@ -12,6 +12,8 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -210,7 +212,7 @@ pub enum Mode {
 #[error("{field}: {rule}")]
 pub struct TriggerError {
     /// Name of the field, or `file` for the file as a whole.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// The rule that it breaks, with what it holds.
     pub rule: String,
 }
@@ -259,7 +261,7 @@ impl Trigger {
 /// The request id of a file that may be refused for something else, if it has a good one.
 #[must_use]
 pub fn request_id_of(content: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(content).ok()?;
+    let value: serde_json::Value = serde_json::from_slice(files::text(content)).ok()?;
     let request_id = value.get("request_id")?.as_str()?;
     files::check_request_id("request_id", request_id)
         .is_ok()
