@@ -1,8 +1,10 @@
-"""S3: bucket policies across accounts, what is said of absent objects, and the limit of DeleteObjects."""
+"""S3: bucket policies across accounts, what is said of absent objects, encoded listings, the limit of DeleteObjects."""
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import quote_plus, unquote
 
 from defusedxml.ElementTree import fromstring
 from ministack.core import iam_evaluator
@@ -14,12 +16,14 @@ from local.emulator import roles
 from local.settings import APPLICATION_ACCOUNT, DATA_ACCOUNT
 
 _KEYS_A_CALL = 1000
+_ENCODED = ("Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
 
 
 def install() -> None:
     _find_policies_of_foreign_buckets()
     _decide_on_foreign_buckets()
     _hide_what_is_absent_from_who_may_not_list()
+    _encode_listed_versions()
     _limit_delete_objects()
 
 
@@ -80,6 +84,30 @@ def _hide_what_is_absent_from_who_may_not_list() -> None:
         return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
 
     s3.handle_request = handle_request
+
+
+def _encode_listed_versions() -> None:
+    original, written = s3._list_object_versions, s3._xml_body
+    is_asked_for: ContextVar[bool] = ContextVar("is_asked_for", default=False)
+
+    def list_object_versions(bucket_name: str, query: dict) -> tuple:
+        token = is_asked_for.set(s3._qp(query, "encoding-type", "") == "url")
+        try:
+            return tuple(original(bucket_name, query))
+        finally:
+            is_asked_for.reset(token)
+
+    def xml_body(root: Any) -> Any:
+        # The emulator encodes the keys of ListObjects only. S3 does so for ListObjectVersions too: a key may hold
+        # characters that XML can't, and who asks for the encoding could not read the answer without it.
+        if is_asked_for.get() and root.tag.rpartition("}")[2] == "ListVersionsResult":
+            for element in root.iter():
+                if element.text and element.tag.rpartition("}")[2] in _ENCODED:
+                    element.text = quote_plus(element.text, safe="/*")
+            s3.SubElement(root, "EncodingType").text = "url"
+        return written(root)
+
+    s3._list_object_versions, s3._xml_body = list_object_versions, xml_body
 
 
 def _limit_delete_objects() -> None:

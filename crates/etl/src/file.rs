@@ -7,9 +7,11 @@ pub mod report;
 
 use anyhow::Context;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{EncodingType, ObjectVersion};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use pipeline::intake::listed_key;
 use pipeline::ledger::{FileItem, Ledger};
 use pipeline::protocol::{Stage, file_id, split_file_id};
 use serde::Serialize;
@@ -143,20 +145,19 @@ async fn versions_of(
             .list_object_versions()
             .bucket(bucket)
             .prefix(key)
+            .encoding_type(EncodingType::Url)
             .set_key_marker(key_marker)
             .set_version_id_marker(version_marker)
             .send()
             .await
             .with_context(|| format!("the versions of {key} can't be listed"))?;
+        let decoded = |listed: &str| listed_key(listed, page.encoding_type());
+        let is_ours = |version: &&ObjectVersion| {
+            decoded(version.key().unwrap_or_default()).as_deref() == Ok(key)
+        };
         // Keys that only begin like it come after it.
-        let passed = page
-            .versions()
-            .iter()
-            .any(|version| version.key() != Some(key));
-        let ours = page
-            .versions()
-            .iter()
-            .filter(|version| version.key() == Some(key));
+        let passed = !page.versions().iter().all(|version| is_ours(&version));
+        let ours = page.versions().iter().filter(is_ours);
         versions.extend(ours.map(|version| {
             Version {
                 file_id: file_id(bucket, key, version.version_id().unwrap_or("null")),
@@ -171,7 +172,8 @@ async fn versions_of(
             versions.truncate(most);
             return Ok(versions);
         }
-        (key_marker, version_marker) = (page.next_key_marker, page.next_version_id_marker);
+        key_marker = page.next_key_marker().map(decoded).transpose()?;
+        version_marker = page.next_version_id_marker;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Taking a landed file in: what copy-prefix does for the files that events name, and `reconcile` for
 //! those that no event brought.
 
+use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
 use crate::ledger::{FileItem, Ledger, TakenIn};
@@ -34,6 +35,18 @@ pub fn decode_key(encoded: &str) -> Result<String, KeyError> {
         .decode_utf8()
         .map_err(|_| KeyError::NotUtf8)?;
     Ok(decoded.into_owned())
+}
+
+/// A key, prefix or marker of a listing that says whether it is encoded. Ask for the encoding: keys may hold characters that
+/// XML can't.
+///
+/// # Errors
+/// [`KeyError`]: it is said to be encoded, and is not.
+pub fn listed_key(listed: &str, encoding: Option<&EncodingType>) -> Result<String, KeyError> {
+    match encoding {
+        Some(EncodingType::Url) => decode_key(listed),
+        _ => Ok(listed.to_owned()),
+    }
 }
 
 /// Whether an object is a file of ours: below the prefix, and not the empty object that consoles make
@@ -80,6 +93,14 @@ mod tests {
         ] {
             assert_eq!(decode_key(encoded).as_deref(), Ok(key), "{encoded}");
         }
+    }
+
+    #[test]
+    fn listed_keys_are_decoded_if_the_listing_is_encoded() {
+        let url = Some(&EncodingType::Url);
+        assert_eq!(listed_key("a%1B+%2B", url).as_deref(), Ok("a\u{1b} +"));
+        assert_eq!(listed_key("a%1B+%2B", None).as_deref(), Ok("a%1B+%2B"));
+        assert_eq!(listed_key("a%", url), Err(KeyError::Escape));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,11 @@ pub const MOST_KEYS: usize = 200;
 pub const DEFAULT_LIMIT: u32 = 1_000;
 /// The highest `limit`.
 pub const HIGHEST_LIMIT: u32 = 10_000;
+
+/// Metadata of a landing file that an undoing has put back: on whose request.
+pub const RESTORED_BY: &str = "restore-request-id";
+/// Metadata of the same: which version it was.
+pub const RESTORED_FROM: &str = "restored-version-id";
 
 /// What a trigger asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -205,7 +212,7 @@ pub enum Mode {
 #[error("{field}: {rule}")]
 pub struct TriggerError {
     /// Name of the field, or `file` for the file as a whole.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// The rule that it breaks, with what it holds.
     pub rule: String,
 }
@@ -254,7 +261,7 @@ impl Trigger {
 /// The request id of a file that may be refused for something else, if it has a good one.
 #[must_use]
 pub fn request_id_of(content: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(content).ok()?;
+    let value: serde_json::Value = serde_json::from_slice(files::text(content)).ok()?;
     let request_id = value.get("request_id")?.as_str()?;
     files::check_request_id("request_id", request_id)
         .is_ok()

@@ -7,7 +7,7 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{EncodingType, ObjectVersion};
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
-use pipeline::intake::{decode_key, is_file, take_in};
+use pipeline::intake::{is_file, listed_key, take_in};
 use pipeline::ledger::{Cursor, FileItem, TakenIn};
 use pipeline::protocol::dataset_of;
 
@@ -97,7 +97,6 @@ async fn list_page(
         .list_object_versions()
         .bucket(&config.landing_bucket)
         .prefix(&config.landing_prefix)
-        // Keys may hold characters that XML can't.
         .encoding_type(EncodingType::Url)
         .set_key_marker(cursor.key_marker.clone())
         .set_version_id_marker(cursor.version_id_marker.clone())
@@ -129,10 +128,7 @@ fn next_cursor(page: &ListObjectVersionsOutput, cursor: &Cursor) -> anyhow::Resu
         .filter(|next| !next.is_empty())
         .context("the landing zone's listing goes on, but S3 does not say where")?;
     let next = Cursor {
-        key_marker: Some(match page.encoding_type {
-            Some(EncodingType::Url) => decode_key(next)?,
-            _ => next.to_owned(),
-        }),
+        key_marker: Some(listed_key(next, page.encoding_type())?),
         version_id_marker: page.next_version_id_marker.clone(),
         ..cursor.clone()
     };
@@ -182,24 +178,23 @@ pub fn landed_files(
     config: &Config,
     now: Timestamp,
 ) -> Vec<FileItem> {
-    let is_encoded = page.encoding_type == Some(EncodingType::Url);
     page.versions()
         .iter()
-        .filter_map(|version| landed_file(version, is_encoded, config))
+        .filter_map(|version| landed_file(version, page.encoding_type(), config))
         .filter(|file| now.duration_since(file.landed_at) >= config.patience.landing_grace)
         .collect()
 }
 
-fn landed_file(version: &ObjectVersion, is_encoded: bool, config: &Config) -> Option<FileItem> {
+fn landed_file(
+    version: &ObjectVersion,
+    encoding: Option<&EncodingType>,
+    config: &Config,
+) -> Option<FileItem> {
     let prefix = &config.landing_prefix;
-    let listed_key = version.key.as_deref()?;
-    let key = if is_encoded {
-        decode_key(listed_key)
-            .inspect_err(|error| tracing::error!(key = listed_key, %error, "a version is left out"))
-            .ok()?
-    } else {
-        listed_key.to_owned()
-    };
+    let listed = version.key.as_deref()?;
+    let key = listed_key(listed, encoding)
+        .inspect_err(|error| tracing::error!(key = listed, %error, "a version is left out"))
+        .ok()?;
     let size = u64::try_from(version.size.unwrap_or_default()).ok()?;
     let landed_at = version.last_modified.as_ref()?.to_millis().ok()?;
     is_file(&key, size, prefix).then_some(())?;

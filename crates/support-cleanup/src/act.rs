@@ -28,7 +28,8 @@ pub async fn remove(
     list: Vec<CleanedObject>,
 ) -> anyhow::Result<Vec<CleanedObject>> {
     let mode = mode.context("a removal has a mode")?;
-    each(list, async |object| {
+    let alone = list.into_iter().map(|object| vec![object]).collect();
+    each(alone, async |object| {
         if object.bucket == config.landing_bucket {
             remove_landed(config, clients, request_id, mode, object).await
         } else {
@@ -38,32 +39,50 @@ pub async fn remove(
     .await
 }
 
-/// Does something about each object that is not `left` already. What S3 denies is left, and says so: no
-/// other attempt would do better. Any other failure is the answer, but only after all were tried.
+/// Does something about each object that is not `left` already: about those of a group one after another, with groups
+/// side by side. What S3 denies is left with the rest of its group, and says so: no other attempt would do better. Any other
+/// failure ends its group and is the answer, but only after all groups were tried.
 ///
 /// # Errors
 /// Some object failed.
 pub async fn each(
-    list: Vec<CleanedObject>,
+    groups: Vec<Vec<CleanedObject>>,
     act: impl AsyncFn(CleanedObject) -> anyhow::Result<CleanedObject>,
 ) -> anyhow::Result<Vec<CleanedObject>> {
     let act = &act;
-    let answers: Vec<anyhow::Result<CleanedObject>> = stream::iter(list)
-        .map(async |object| {
-            if object.done == Some(Done::Left) {
-                return Ok(object);
-            }
-            match act(object.clone()).await {
-                Err(error) if is_denied(&error) => Ok(left(object, format!("{DENIED}: {error:#}"))),
-                answer => answer.with_context(|| format!("s3://{}/{}", object.bucket, object.key)),
-            }
-        })
+    let answers: Vec<anyhow::Result<Vec<CleanedObject>>> = stream::iter(groups)
+        .map(async |group| one_by_one(group, act).await)
         .buffered(AT_ONCE)
         .collect()
         .await;
     let failed = answers.iter().filter(|answer| answer.is_err()).count();
-    let done: anyhow::Result<Vec<CleanedObject>> = answers.into_iter().collect();
-    done.with_context(|| format!("{failed} objects failed, and come again"))
+    let done: anyhow::Result<Vec<_>> = answers.into_iter().collect();
+    let done = done.with_context(|| format!("{failed} objects failed, and come again"))?;
+    Ok(done.concat())
+}
+
+async fn one_by_one(
+    group: Vec<CleanedObject>,
+    act: &impl AsyncFn(CleanedObject) -> anyhow::Result<CleanedObject>,
+) -> anyhow::Result<Vec<CleanedObject>> {
+    let mut done = Vec::with_capacity(group.len());
+    let mut denied = false;
+    for object in group {
+        done.push(match object.done {
+            Some(Done::Left) => object,
+            _ if denied => left(object, "it comes after one of its key that S3 denies"),
+            _ => match act(object.clone()).await {
+                Err(error) if is_denied(&error) => {
+                    denied = true;
+                    left(object, format!("{DENIED}: {error:#}"))
+                }
+                answer => {
+                    answer.with_context(|| format!("s3://{}/{}", object.bucket, object.key))?
+                }
+            },
+        });
+    }
+    Ok(done)
 }
 
 /// How the note begins on an object that S3 denied.
@@ -157,7 +176,8 @@ async fn remove_landed(
 /// How the note begins on a landing file that a run took while it was moved.
 pub const TAKEN: &str = "may have been read by the run";
 
-fn left(object: CleanedObject, why: impl Into<String>) -> CleanedObject {
+/// The object as it is, not touched, and why.
+pub fn left(object: CleanedObject, why: impl Into<String>) -> CleanedObject {
     CleanedObject {
         done: Some(Done::Left),
         note: Some(why.into()),

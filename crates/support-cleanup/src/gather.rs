@@ -32,7 +32,7 @@ pub async fn gather(
         Target::Files { keys } => landing_files(config, clients, invocation.now, keys)
             .await
             .map(Ok),
-        Target::Undo { undo } => undoing(clients, undo).await,
+        Target::Undo { undo } => undoing(config, clients, undo).await,
     }
 }
 
@@ -164,6 +164,9 @@ async fn landing_files(
     let mut todo = Todo::default();
     for key in keys {
         let versions = versions_of(clients, bucket, key).await?;
+        if versions.iter().all(|version| version.is_marker) {
+            todo.missing.push(key.clone());
+        }
         for version in versions.into_iter().filter(|version| !version.is_marker) {
             let file_id = file_id(bucket, key, &version.version_id);
             let fate = fate_of(config, clients, &file_id, now).await?;
@@ -181,6 +184,13 @@ async fn landing_files(
                 ..CleanedObject::default()
             });
         }
+    }
+    if let Some(first) = todo.missing.first() {
+        let (count, all) = (todo.missing.len(), keys.len());
+        todo.note = Some(format!(
+            "keys: {count} of {all} not there: {first:?}{}",
+            if count > 1 { " and others" } else { "" }
+        ));
     }
     Ok(todo)
 }
@@ -222,7 +232,11 @@ pub async fn taken_by(clients: &Clients, file_id: &str) -> anyhow::Result<Option
     Ok((!is_void).then(|| run_id.to_owned()))
 }
 
-async fn undoing(clients: &Clients, undo: &str) -> anyhow::Result<Result<Todo, String>> {
+async fn undoing(
+    config: &Config,
+    clients: &Clients,
+    undo: &str,
+) -> anyhow::Result<Result<Todo, String>> {
     let Some(item) = clients.desk.ledger.request(undo).await? else {
         return Ok(Err(format!("undo: there is no request {undo:?}")));
     };
@@ -249,20 +263,25 @@ async fn undoing(clients: &Clients, undo: &str) -> anyhow::Result<Result<Todo, S
             )));
         }
     };
-    let removed = cleaned
-        .list
-        .into_iter()
-        .filter(|object| object.done == Some(Done::Removed));
-    let objects = removed
-        .map(|object| CleanedObject {
-            done: None,
-            ..object
-        })
-        .collect();
-    Ok(Ok(Todo {
-        objects,
-        ..Todo::default()
-    }))
+    Ok(Ok(undone(config, cleaned.list)))
+}
+
+/// What a cleanup's list, newest versions first, leaves to undo: oldest first.
+fn undone(config: &Config, list: Vec<CleanedObject>) -> Todo {
+    let mut todo = Todo::default();
+    for object in list.into_iter().rev() {
+        if object.bucket == config.landing_bucket {
+            let landed = todo.landed.entry(object.key.clone()).or_default();
+            landed.push(object.version_id.clone());
+        }
+        if object.done == Some(Done::Removed) {
+            todo.objects.push(CleanedObject {
+                done: None,
+                ..object
+            });
+        }
+    }
+    todo
 }
 
 /// Where the copy of a removed object lies.

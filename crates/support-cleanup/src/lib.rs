@@ -30,7 +30,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use config::{Clients, Config, Invocation};
-pub use plan::{FileFate, RunFate, Todo, file_fate, run_fate};
+pub use plan::{FileFate, LandedFate, Present, RunFate, Todo, file_fate, landed_fate, run_fate};
 
 /// Longer than the function's time-out, so that no two work on one request.
 const LEASE: SignedDuration = SignedDuration::from_mins(16);
@@ -115,15 +115,14 @@ async fn answer(
             clients.desk.keep_plan(request_id, todo).await?
         }
     };
-    let mut list = todo.objects;
-    if !cleanup.dry_run {
-        list = match &cleanup.target {
-            Target::Undo { .. } => undo::restore(config, clients, request_id, list).await?,
-            Target::Run { .. } | Target::Files { .. } => {
-                act::remove(config, clients, request_id, cleanup.mode, list).await?
-            }
-        };
-    }
+    let (note, missing) = (todo.note.clone(), todo.missing.clone());
+    let list = match &cleanup.target {
+        _ if cleanup.dry_run => todo.objects,
+        Target::Undo { .. } => undo::restore(config, clients, request_id, todo).await?,
+        Target::Run { .. } | Target::Files { .. } => {
+            act::remove(config, clients, request_id, cleanup.mode, todo.objects).await?
+        }
+    };
     let concerned = || list.iter().filter(|object| object.done != Some(Done::Left));
     let denied = list
         .iter()
@@ -131,8 +130,8 @@ async fn answer(
         .filter(|note| note.starts_with(act::DENIED))
         .count();
     let (state, why) = match (denied, concerned().count()) {
-        (0, 0) => (State::NothingToDo, todo.note),
-        (0, _) => (State::Succeeded, todo.note),
+        (0, 0) => (State::NothingToDo, note),
+        (0, _) => (State::Succeeded, note),
         (denied, _) => (
             State::Failed,
             Some(format!("S3 denied {denied} objects; their notes say what")),
@@ -149,6 +148,7 @@ async fn answer(
         objects: concerned().count(),
         bytes: concerned().map(|object| object.size).sum(),
         list,
+        missing,
     });
     Ok(answer)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use aws_sdk_s3::types::EncodingType;
-use pipeline::intake::decode_key;
+use pipeline::intake::listed_key;
 
 use crate::Clients;
 
@@ -53,21 +53,13 @@ pub async fn list(
             .bucket(bucket)
             .prefix(prefix)
             .set_delimiter(folders.then(|| "/".to_owned()))
-            // Keys may hold characters that XML can't.
             .encoding_type(EncodingType::Url)
             .set_key_marker(key_marker)
             .set_version_id_marker(version_id_marker)
             .send()
             .await
             .with_context(|| format!("s3://{bucket}/{prefix} can't be listed"))?;
-        let is_encoded = page.encoding_type == Some(EncodingType::Url);
-        let decoded = |key: &str| {
-            if is_encoded {
-                decode_key(key).map_err(anyhow::Error::from)
-            } else {
-                Ok(key.to_owned())
-            }
-        };
+        let decoded = |key: &str| listed_key(key, page.encoding_type());
         for folder in page
             .common_prefixes()
             .iter()

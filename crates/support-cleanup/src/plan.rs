@@ -1,5 +1,7 @@
 //! What may be removed. No I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use pipeline::protocol::{RunState, Stage};
 use pipeline::triggers::{CleanedObject, Done};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,12 @@ pub struct Todo {
     pub note: Option<String>,
     /// There are more than were listed.
     pub more: bool,
+    /// Keys that have no version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// To undo: of each landing key, the versions that the cleanup saw, oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub landed: BTreeMap<String, Vec<String>>,
 }
 
 impl Todo {
@@ -108,6 +116,66 @@ pub fn file_fate(
     }
 }
 
+/// A version that a landing key has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Its id.
+    pub version_id: String,
+    /// If an undoing has put it back since the cleanup: which version it was, and the request.
+    pub restored: Option<(String, String)>,
+}
+
+/// What is to be done about a landed version that a cleanup has removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LandedFate {
+    /// It is put back.
+    PutBack,
+    /// It is back already.
+    Is {
+        /// As this version.
+        version_id: String,
+        /// On this request.
+        by: String,
+    },
+    /// It stays away: put back, it would count as newer than this one.
+    Newer {
+        /// The newer version.
+        version_id: String,
+    },
+}
+
+/// Decides by the versions that its key has now, and by those that the cleanup saw, oldest first. A version that was put
+/// back counts for the one that it was. What the cleanup did not see has landed since.
+#[must_use]
+pub fn landed_fate(known: &[String], version_id: &str, present: &[Present]) -> LandedFate {
+    for one in present {
+        if let Some((from, by)) = &one.restored
+            && from == version_id
+        {
+            return LandedFate::Is {
+                version_id: one.version_id.clone(),
+                by: by.clone(),
+            };
+        }
+    }
+    let is_older = |one: &&Present| {
+        let was = match &one.restored {
+            Some((from, _)) => from,
+            None => &one.version_id,
+        };
+        known
+            .iter()
+            .take_while(|id| *id != version_id)
+            .any(|id| id == was)
+    };
+    match present.iter().find(|one| !is_older(one)) {
+        Some(newer) => LandedFate::Newer {
+            version_id: newer.version_id.clone(),
+        },
+        None => LandedFate::PutBack,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +219,58 @@ mod tests {
                 fate.contains(said),
                 "{holder:?} {state:?} {ended:?}: {fate}"
             );
+        }
+    }
+
+    #[test]
+    fn a_landed_version_comes_back_once_and_over_nothing_newer() {
+        let known = ["v1", "v2", "v3"].map(str::to_owned);
+        let put_back = |id: &str, from: &str| Present {
+            version_id: id.to_owned(),
+            restored: Some((from.to_owned(), "u".to_owned())),
+        };
+        let plain = |id: &str| Present {
+            version_id: id.to_owned(),
+            restored: None,
+        };
+        let cases = [
+            ("the key is empty", vec![], "PutBack"),
+            ("older, back", vec![put_back("r1", "v1")], "PutBack"),
+            ("older, left by the cleanup", vec![plain("v1")], "PutBack"),
+            (
+                "itself",
+                vec![put_back("r2", "v2"), put_back("r1", "v1")],
+                r#"Is { version_id: "r2""#,
+            ),
+            (
+                "itself, under newer ones",
+                vec![plain("v4"), plain("v3"), put_back("r2", "v2")],
+                r#"Is { version_id: "r2""#,
+            ),
+            (
+                "newer, back",
+                vec![put_back("r3", "v3"), put_back("r1", "v1")],
+                r#"Newer { version_id: "r3""#,
+            ),
+            (
+                "newer, left by the cleanup",
+                vec![plain("v3"), plain("v1")],
+                r#"Newer { version_id: "v3""#,
+            ),
+            (
+                "landed since",
+                vec![put_back("r1", "v1"), plain("v4")],
+                r#"Newer { version_id: "v4""#,
+            ),
+            (
+                "put back from another cleanup",
+                vec![put_back("r9", "v9")],
+                r#"Newer { version_id: "r9""#,
+            ),
+        ];
+        for (what, present, said) in cases {
+            let fate = format!("{:?}", landed_fate(&known, "v2", &present));
+            assert!(fate.starts_with(said), "{what}: {fate}");
         }
     }
 

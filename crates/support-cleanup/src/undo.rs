@@ -5,28 +5,32 @@ use std::collections::HashMap;
 use anyhow::Context;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
-use pipeline::triggers::{CleanedObject, CopiedTo, Done, copy_source};
+use pipeline::triggers::{CleanedObject, CopiedTo, Done, RESTORED_BY, RESTORED_FROM, copy_source};
 
-use crate::act::{TAKEN, each};
-use crate::objects::latest;
+use crate::act::{TAKEN, each, left};
+use crate::objects::versions_of;
+use crate::plan::{LandedFate, Present, Todo, landed_fate};
 use crate::{Clients, Config};
 
-/// Metadata of a landing file that was put back: on whose request.
-pub const RESTORED: &str = "restore-request-id";
-
-/// Restores the objects. Says of each what became of it.
+/// Restores the objects. Says of each what became of it. Versions of one key come one after another, oldest first,
+/// as of two states of a record the later landed one wins.
 ///
 /// # Errors
-/// Some object could not be restored; the others are.
+/// Some object could not be restored; those of other keys are.
 pub async fn restore(
     config: &Config,
     clients: &Clients,
     request_id: &str,
-    list: Vec<CleanedObject>,
+    todo: Todo,
 ) -> anyhow::Result<Vec<CleanedObject>> {
-    each(list, async |object| {
+    let same_key = |one: &CleanedObject, other: &CleanedObject| {
+        (&one.bucket, &one.key) == (&other.bucket, &other.key)
+    };
+    let keys = todo.objects.chunk_by(same_key).map(<[_]>::to_vec).collect();
+    each(keys, async |object| {
         if object.bucket == config.landing_bucket {
-            restore_landed(clients, request_id, object).await
+            let known = todo.landed.get(&object.key).map_or(&[][..], Vec::as_slice);
+            restore_landed(clients, request_id, known, object).await
         } else {
             show(clients, object).await
         }
@@ -55,11 +59,12 @@ async fn show(clients: &Clients, mut object: CleanedObject) -> anyhow::Result<Cl
     Ok(object)
 }
 
-/// A landing file comes back as a new version, which is new work. Not over a newer one, and not if it may
-/// have been read: its records would be there twice.
+/// A landing file comes back as a new version, which is new work. Not over a newer one, not twice, and not if
+/// it may have been read: its records would be there twice. `known` are the versions of its key that the cleanup saw.
 async fn restore_landed(
     clients: &Clients,
     request_id: &str,
+    known: &[String],
     mut object: CleanedObject,
 ) -> anyhow::Result<CleanedObject> {
     let copy = object.copy.clone().context("it has no copy")?;
@@ -71,26 +76,49 @@ async fn restore_landed(
         object.done = Some(Done::Left);
         return Ok(object);
     }
-    let current = latest(clients, &object.bucket, &object.key).await?;
-    if let Some(version) = current.filter(|version| !version.is_marker) {
-        let head = head(clients, &object.bucket, &object.key, &version.version_id).await?;
-        if head
-            .metadata()
-            .and_then(|all| all.get(RESTORED))
-            .map(String::as_str)
-            == Some(request_id)
-        {
-            object.restored_as = Some(version.version_id);
-            object.done = Some(Done::Restored);
-        } else {
-            object.done = Some(Done::Left);
-            object.note = Some("the key has another version now".to_owned());
+    let present = present(clients, known, &object).await?;
+    match landed_fate(known, &object.version_id, &present) {
+        LandedFate::PutBack => {
+            object.restored_as = Some(copy_back(clients, request_id, &object, &copy).await?);
         }
-        return Ok(object);
+        LandedFate::Is { version_id, by } => {
+            object.restored_as = Some(version_id);
+            if by != request_id {
+                return Ok(left(object, format!("the request {by} has put it back")));
+            }
+        }
+        LandedFate::Newer { version_id } => {
+            let why = format!("the key has a newer version, {version_id}");
+            return Ok(left(object, why));
+        }
     }
-    object.restored_as = Some(copy_back(clients, request_id, &object, &copy).await?);
     object.done = Some(Done::Restored);
     Ok(object)
+}
+
+/// The versions that the key has, with the marks of those that the cleanup did not see.
+async fn present(
+    clients: &Clients,
+    known: &[String],
+    object: &CleanedObject,
+) -> anyhow::Result<Vec<Present>> {
+    let (bucket, key) = (&object.bucket, &object.key);
+    let mut present = Vec::new();
+    let versions = versions_of(clients, bucket, key).await?;
+    for version in versions.into_iter().filter(|version| !version.is_marker) {
+        let version_id = version.version_id;
+        let mut restored = None;
+        if !known.contains(&version_id) {
+            let head = head(clients, bucket, key, &version_id).await?;
+            let mark = |name| head.metadata().and_then(|all| all.get(name)).cloned();
+            restored = mark(RESTORED_FROM).zip(mark(RESTORED_BY));
+        }
+        present.push(Present {
+            version_id,
+            restored,
+        });
+    }
+    Ok(present)
 }
 
 async fn head(
@@ -120,7 +148,8 @@ async fn copy_back(
 ) -> anyhow::Result<String> {
     let head = head(clients, &copy.bucket, &copy.key, &copy.version_id).await?;
     let mut metadata: HashMap<String, String> = head.metadata().cloned().unwrap_or_default();
-    metadata.insert(RESTORED.to_owned(), request_id.to_owned());
+    metadata.insert(RESTORED_BY.to_owned(), request_id.to_owned());
+    metadata.insert(RESTORED_FROM.to_owned(), object.version_id.clone());
     let output = clients
         .desk
         .s3

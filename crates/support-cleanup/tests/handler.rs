@@ -292,6 +292,32 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
 }
 
 #[tokio::test]
+async fn keys_that_are_not_there_are_told() {
+    let world = World::default();
+    file(&world, LANDED, None);
+    let gone = "tui/legacy/a/gone.json";
+    world.state().put(LANDING, gone, None, HashMap::new());
+    let absent = ["tui/legacy/a/b.jso", gone];
+    for (name, keys, state, why) in [
+        ("all", vec![absent[0], gone], "NOTHING_TO_DO", "2 of 2"),
+        ("some", vec![absent[0], LANDED, gone], "SUCCEEDED", "2 of 3"),
+    ] {
+        let answer = done(&world, name, json!({"keys": keys})).await;
+        let why = format!("keys: {why} not there: \"tui/legacy/a/b.jso\" and others");
+        assert_eq!(
+            (&answer["state"], &answer["why"]),
+            (&json!(state), &json!(why))
+        );
+        assert_eq!(answer["cleanup"]["missing"], json!(absent));
+    }
+    let answer = done(&world, "none", json!({"keys": [LANDED]})).await;
+    assert_eq!(
+        (&answer["why"], &answer["cleanup"]["missing"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_a_run_took_after_it_was_listed_is_left() {
     let world = World::default();
     let version = file(&world, LANDED, None);
@@ -355,6 +381,152 @@ async fn a_file_that_a_run_took_while_it_was_moved_is_not_put_back_behind_its_ba
     let undone = done(&world, "u", json!({"undo": "r", "dry_run": false})).await;
     assert_eq!(undone["state"], "NOTHING_TO_DO");
     assert!(world.state().current(LANDING, LANDED).is_none());
+}
+
+/// Removes what is open of a key; gives S3's event of the undoing `u`.
+async fn removed(world: &World) -> Value {
+    let cleanup = json!({"keys": [LANDED], "dry_run": false, "mode": "delete"});
+    done(world, "r", cleanup).await;
+    world.trigger("cleanup", "u", json!({"undo": "r", "dry_run": false}))
+}
+
+/// What each version of the key was that an undoing put back, and the ids of the others; oldest first.
+fn origins(world: &World) -> Vec<String> {
+    let state = world.state();
+    let versions = &state.objects[&(LANDING.to_owned(), LANDED.to_owned())];
+    let was = |version: &world::Version| version.metadata.get("restored-version-id").cloned();
+    versions
+        .iter()
+        .filter(|version| version.body.is_some())
+        .map(|version| was(version).unwrap_or_else(|| version.id.clone()))
+        .collect()
+}
+
+/// What became of each object of an answer: its old version, what was done, its note.
+fn fates(answer: &Value) -> Vec<(String, String, String)> {
+    let list = answer["cleanup"]["list"].as_array().unwrap();
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    list.iter()
+        .map(|one| {
+            (
+                text(one, "version_id"),
+                text(one, "done"),
+                text(one, "note"),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn versions_of_one_key_come_back_in_their_order_each_once_wherever_it_was_cut_off() {
+    for copies in 0..=3 {
+        let world = World::default();
+        let versions = [(); 3].map(|()| file(&world, LANDED, None));
+        let event = removed(&world).await;
+        assert!(origins(&world).is_empty());
+        world.state().copies_left = Some(copies);
+        world.state().broken_prefix = Some("intermediary/requests/u/answer".to_owned());
+        call(&world, &event).await.unwrap_err();
+        assert_eq!(origins(&world), versions[..copies]);
+        world.state().copies_left = None;
+        world.state().broken_prefix = None;
+        call(&world, &event).await.unwrap();
+        assert_eq!(origins(&world), versions, "cut off after {copies}");
+        let answer = world.answer("cleanup", "u").unwrap();
+        let told = versions
+            .clone()
+            .map(|id| (id, "restored".into(), String::new()));
+        assert_eq!(fates(&answer), told);
+        let state = world.state();
+        let ids = &state.objects[&(LANDING.to_owned(), LANDED.to_owned())];
+        let list = answer["cleanup"]["list"].as_array().unwrap();
+        for (version, told) in ids.iter().zip(list) {
+            assert_eq!(told["restored_as"], json!(version.id));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_comes_back_over_older_ones_and_never_over_a_newer_one() {
+    let committed = Some(("jr_done", "COMMITTED"));
+    // The holders of the key's two versions, and what is left of them in the end.
+    for (first, second, is_back) in [(committed, None, true), (None, committed, false)] {
+        let world = World::default();
+        let versions = [first, second].map(|holder| file(&world, LANDED, holder));
+        let event = removed(&world).await;
+        call(&world, &event).await.unwrap();
+        let answer = world.answer("cleanup", "u").unwrap();
+        if is_back {
+            assert_eq!(origins(&world), versions);
+        } else {
+            assert_eq!(origins(&world), versions[1..]);
+            let why = format!("the key has a newer version, {}", versions[1]);
+            let told = (versions[0].clone(), "left".to_owned(), why);
+            assert_eq!(fates(&answer), [told]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_lands_while_an_undoing_is_cut_off_keeps_the_rest_away_even_under_a_delete_marker() {
+    let world = World::default();
+    let [first, second] = [(); 2].map(|()| file(&world, LANDED, None));
+    let event = removed(&world).await;
+    world.state().copies_left = Some(1);
+    call(&world, &event).await.unwrap_err();
+    let newer = world.land(LANDED);
+    world.state().put(LANDING, LANDED, None, HashMap::new());
+    world.state().copies_left = None;
+    call(&world, &event).await.unwrap();
+    let answer = world.answer("cleanup", "u").unwrap();
+    let why = format!("the key has a newer version, {newer}");
+    let told = [
+        (first.clone(), "restored".to_owned(), String::new()),
+        (second, "left".to_owned(), why),
+    ];
+    assert_eq!(fates(&answer), told);
+    assert_eq!(origins(&world), [first, newer]);
+}
+
+#[tokio::test]
+async fn another_undoing_does_what_one_that_came_to_nothing_has_left() {
+    let world = World::default();
+    let [first, second] = [(); 2].map(|()| file(&world, LANDED, None));
+    let event = removed(&world).await;
+    world.state().copies_left = Some(1);
+    call(&world, &event).await.unwrap_err();
+    world.state().copies_left = None;
+    // Removed by a reader: the version is there all the same.
+    world.state().put(LANDING, LANDED, None, HashMap::new());
+    let answer = done(&world, "u2", json!({"undo": "r", "dry_run": false})).await;
+    let why = "the request u has put it back".to_owned();
+    let told = [
+        (first.clone(), "left".to_owned(), why),
+        (second.clone(), "restored".to_owned(), String::new()),
+    ];
+    assert_eq!(fates(&answer), told);
+    assert_eq!(origins(&world), [first, second]);
+}
+
+#[tokio::test]
+async fn what_comes_after_a_denied_version_of_its_key_waits_for_another_undoing() {
+    let world = World::default();
+    let versions = [(); 3].map(|()| file(&world, LANDED, None));
+    let event = removed(&world).await;
+    world.state().copies_left = Some(1);
+    world.state().denies_copies = true;
+    call(&world, &event).await.unwrap();
+    assert_eq!(origins(&world), versions[..1]);
+    let answer = world.answer("cleanup", "u").unwrap();
+    assert_eq!(answer["state"], "FAILED");
+    assert!(
+        fates(&answer)[2]
+            .2
+            .contains("after one of its key that S3 denies")
+    );
+    world.state().copies_left = None;
+    done(&world, "u2", json!({"undo": "r", "dry_run": false})).await;
+    assert_eq!(origins(&world), versions);
 }
 
 #[tokio::test]

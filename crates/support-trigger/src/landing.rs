@@ -9,10 +9,12 @@ use aws_sdk_s3::types::{EncodingType, MetadataDirective, ObjectVersion};
 use aws_smithy_types::DateTime;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use pipeline::intake::{decode_key, is_file, take_in};
+use pipeline::intake::{is_file, listed_key, take_in};
 use pipeline::ledger::{FileItem, TakenIn};
 use pipeline::protocol::dataset_of;
-use pipeline::triggers::{Admitted, Copyglue, Found, Relanded, copy_source};
+use pipeline::triggers::{
+    Admitted, Copyglue, Found, RESTORED_BY, RESTORED_FROM, Relanded, copy_source,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Clients, Config, Invocation};
@@ -161,18 +163,17 @@ async fn list(
             .list_object_versions()
             .bucket(&config.landing_bucket)
             .prefix(prefix)
-            // Keys may hold characters that XML can't.
             .encoding_type(EncodingType::Url)
             .set_key_marker(key_marker)
             .set_version_id_marker(version_id_marker)
             .send()
             .await
             .with_context(|| format!("{prefix} can't be listed"))?;
-        let is_encoded = page.encoding_type == Some(EncodingType::Url);
+        let encoding = page.encoding_type();
         let landed = page
             .versions()
             .iter()
-            .filter_map(|version| landed_file(version, is_encoded, config));
+            .filter_map(|version| landed_file(version, encoding, config));
         files.extend(landed);
         if page.is_truncated != Some(true) {
             return Ok((files, false));
@@ -181,23 +182,18 @@ async fn list(
             .next_key_marker
             .as_deref()
             .context("S3 does not say where the listing goes on")?;
-        key_marker = Some(if is_encoded {
-            decode_key(next)?
-        } else {
-            next.to_owned()
-        });
+        key_marker = Some(listed_key(next, encoding)?);
         version_id_marker = page.next_version_id_marker.clone();
     }
     Ok((files, true))
 }
 
-fn landed_file(version: &ObjectVersion, is_encoded: bool, config: &Config) -> Option<LandedFile> {
-    let listed = version.key.as_deref()?;
-    let key = if is_encoded {
-        decode_key(listed).ok()?
-    } else {
-        listed.to_owned()
-    };
+fn landed_file(
+    version: &ObjectVersion,
+    encoding: Option<&EncodingType>,
+    config: &Config,
+) -> Option<LandedFile> {
+    let key = listed_key(version.key()?, encoding).ok()?;
     let size = u64::try_from(version.size.unwrap_or_default()).ok()?;
     is_file(&key, size, &config.landing_prefix).then_some(())?;
     Some(LandedFile {
@@ -336,6 +332,10 @@ async fn copy_onto_itself(
 ) -> anyhow::Result<()> {
     let mut metadata: HashMap<String, String> = current.metadata().cloned().unwrap_or_default();
     metadata.insert(RELANDED.to_owned(), request_id.to_owned());
+    // Or an undoing would take the new version for one that it has put back.
+    for mark in [RESTORED_BY, RESTORED_FROM] {
+        metadata.remove(mark);
+    }
     let bucket = &config.landing_bucket;
     clients
         .desk

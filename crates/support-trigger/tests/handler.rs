@@ -282,11 +282,18 @@ async fn keys_that_the_ledger_lacks_are_taken_in_before_the_start() {
 #[tokio::test]
 async fn a_file_is_landed_again_once_however_often_it_is_tried() {
     let world = World::default();
-    let old = world.land("tui/legacy/a/b c.json");
+    let marks = [
+        ("own", "1"),
+        ("restore-request-id", "u"),
+        ("restored-version-id", "v"),
+    ];
+    let marks = marks.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (key, body) = ("tui/legacy/a/b c.json", Some(b"{}".to_vec()));
+    let old = world.state().put(LANDING, key, body, marks.into());
     let event = world.trigger(
         "copyglue",
         "r",
-        json!({"keys": ["tui/legacy/a/b c.json", "tui/legacy/a/no"], "reland": true}),
+        json!({"keys": [key, "tui/legacy/a/no"], "reland": true}),
     );
     world.state().broken_prefix = Some("intermediary/".to_owned());
     call(&world, "copyglue", "i1", &event).await.unwrap_err();
@@ -295,6 +302,9 @@ async fn a_file_is_landed_again_once_however_often_it_is_tried() {
     let state = world.state();
     let versions = &state.objects[&(LANDING.to_owned(), "tui/legacy/a/b c.json".to_owned())];
     assert_eq!(versions.len(), 2);
+    let marks = [("own", "1"), ("reland-request-id", "r")];
+    let marks = marks.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(versions[1].metadata, marks.into(), "it is no undoing's");
     let new = versions[1].id.clone();
     assert!(
         state

@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::operation::list_object_versions::{
+    ListObjectVersionsInput, ListObjectVersionsOutput,
+};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CommonPrefix, Object, ObjectVersion};
@@ -326,6 +328,43 @@ async fn each_version_of_a_key_is_seen_and_no_other_key() {
     assert_eq!((files[0].known, files[1].known), (false, true));
     assert!(files[0].is_now.contains("not in the ledger"));
     assert_eq!(versions.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_xml_cannot_hold_is_found_in_an_encoded_listing_that_goes_on() {
+    const KEY: &str = "tui/legacy/d/\u{1b}[31m a+b\n.json";
+    let page = |version_id: &str, more: bool| {
+        let encoded = "tui/legacy/d/%1B%5B31m+a%2Bb%0A.json";
+        let version = ObjectVersion::builder().key(encoded).version_id(version_id);
+        ListObjectVersionsOutput::builder()
+            .encoding_type(EncodingType::Url)
+            .versions(version.is_latest(more).build())
+            .is_truncated(more)
+            .set_next_key_marker(more.then(|| encoded.to_owned()))
+            .build()
+    };
+    let asks = |request: &ListObjectVersionsInput, marker: Option<&str>| {
+        request.encoding_type() == Some(&EncodingType::Url)
+            && (request.prefix(), request.key_marker()) == (Some(KEY), marker)
+    };
+    let first = mock!(Client::list_object_versions)
+        .match_requests(move |request| asks(request, None))
+        .then_output(move || page("v2", true));
+    let second = mock!(Client::list_object_versions)
+        .match_requests(move |request| asks(request, Some(KEY)))
+        .then_output(move || page("v1", false));
+    let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&first, &second]);
+    let args = FileArgs {
+        file: KEY.to_owned(),
+        versions: 5,
+    };
+    let settings = Settings::of(Environment::Dev);
+    let files = gather(&ledger(vec![]), &s3, &settings, &args)
+        .await
+        .unwrap();
+    let ids: Vec<&str> = files.iter().map(|seen| seen.file_id.as_str()).collect();
+    let expected = ["v2", "v1"].map(|version| file_id("grp2-landing-dev", KEY, version));
+    assert_eq!(ids, expected);
 }
 
 #[tokio::test]

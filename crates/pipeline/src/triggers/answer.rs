@@ -171,6 +171,9 @@ pub struct Cleaned {
     pub bytes: u64,
     /// Each.
     pub list: Vec<CleanedObject>,
+    /// Keys that have no version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// One object of a cleanup.

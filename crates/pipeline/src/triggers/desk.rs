@@ -114,7 +114,7 @@ impl Desk {
         let Some(item) = self.ledger.add_result(id, &hash, &result_key).await? else {
             let rule = format!("{id:?} names another request already: take a new one");
             let error = TriggerError {
-                field: "request_id",
+                field: "request_id".into(),
                 rule,
             };
             return self

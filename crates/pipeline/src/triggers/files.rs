@@ -1,5 +1,7 @@
 //! From a trigger file's bytes to a trigger, or to the field and the rule that it breaks.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -99,18 +101,33 @@ pub(super) fn parse(kind: Kind, content: &[u8], prefix: &str) -> Result<Trigger,
     }
 }
 
-fn broken<T>(field: &'static str, rule: impl Into<String>) -> Result<T, TriggerError> {
+fn broken<T>(
+    field: impl Into<Cow<'static, str>>,
+    rule: impl Into<String>,
+) -> Result<T, TriggerError> {
     Err(TriggerError {
-        field,
+        field: field.into(),
         rule: rule.into(),
     })
 }
 
-/// serde names the field that is unknown, missing, doubled, or of another type.
+/// A file without the byte order mark that some editors put before it.
+pub(super) fn text(content: &[u8]) -> &[u8] {
+    content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
+}
+
+/// serde names a field that is missing or doubled, and not one whose value is of another type: the path does.
 fn read<T: DeserializeOwned>(content: &[u8]) -> Result<T, TriggerError> {
-    match serde_json::from_slice::<Object<T>>(content) {
-        Ok(Object(file)) => Ok(file),
-        Err(error) if error.is_data() => broken("file", error.to_string()),
+    let mut json = serde_json::Deserializer::from_slice(text(content));
+    let read = serde_path_to_error::deserialize::<_, Object<T>>(&mut json);
+    let field = match &read {
+        Err(error) if error.path().iter().next().is_some() => error.path().to_string(),
+        _ => "file".to_owned(),
+    };
+    let read = read.map_err(serde_path_to_error::Error::into_inner);
+    match read.and_then(|Object(file)| json.end().map(|()| file)) {
+        Ok(file) => Ok(file),
+        Err(error) if error.is_data() => broken(field, error.to_string()),
         Err(error) => broken("file", format!("is not JSON: {error}")),
     }
 }
@@ -134,13 +151,18 @@ fn trigger(
 
 pub(super) fn check_request_id(field: &'static str, text: &str) -> Result<(), TriggerError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if !text.is_empty() && text.len() <= LONGEST_REQUEST_ID && text.bytes().all(fits) {
+    // A key's part that is one of the two means another place to who takes the key for a path.
+    let is_dots = [".", ".."].contains(&text);
+    let is_short = !text.is_empty() && text.len() <= LONGEST_REQUEST_ID;
+    if is_short && !is_dots && text.bytes().all(fits) {
         return Ok(());
     }
     let shown: String = text.chars().take(LONGEST_REQUEST_ID).collect();
     broken(
         field,
-        format!("must be 1 to {LONGEST_REQUEST_ID} of A-Z a-z 0-9 . _ -, not {shown:?}"),
+        format!(
+            "must be 1 to {LONGEST_REQUEST_ID} of A-Z a-z 0-9 . _ -, and neither . nor .., not {shown:?}"
+        ),
     )
 }
 
@@ -235,7 +257,7 @@ fn cleanup(file: CleanupFile, prefix: &str) -> Result<Cleanup, TriggerError> {
     let target = match (file.stage, file.run_id, file.keys, file.undo) {
         (Some(stage), Some(run_id), None, None) => Target::Run {
             stage: Stage::try_from(stage).map_err(|error| TriggerError {
-                field: "stage",
+                field: "stage".into(),
                 rule: error.to_string(),
             })?,
             run_id: checked_run_id(run_id)?,

@@ -66,7 +66,42 @@ fn what_breaks_a_rule_is_refused_with_field_and_rule() {
         (
             Kind::Optimization,
             json!({"request_id": 1}),
-            "invalid type: integer `1`",
+            "request_id: invalid type: integer `1`",
+        ),
+        (
+            Kind::Copyglue,
+            json!({"keys": "tui/legacy/a"}),
+            "keys: invalid type: string",
+        ),
+        (
+            Kind::Copyglue,
+            json!({"keys": ["tui/legacy/a", 5]}),
+            "keys[1]: invalid type: integer `5`",
+        ),
+        (
+            Kind::Cleanup,
+            json!({"stage": 300, "run_id": "jr_1"}),
+            "stage: invalid value: integer `300`",
+        ),
+        (
+            Kind::Cleanup,
+            json!({"undo": "a", "dry_run": "false"}),
+            "dry_run: invalid type: string",
+        ),
+        (
+            Kind::Cleanup,
+            json!({"undo": "a", "limit": -1}),
+            "limit: invalid value: integer `-1`",
+        ),
+        (
+            Kind::Glue2,
+            json!({"request_id": "."}),
+            "request_id: must be 1 to 128",
+        ),
+        (
+            Kind::Cleanup,
+            json!({"undo": ".."}),
+            "and neither . nor .., not \"..\"",
         ),
         (
             Kind::Glue2,
@@ -181,7 +216,7 @@ fn what_breaks_a_rule_is_refused_with_field_and_rule() {
         (
             Kind::Cleanup,
             json!({"stage": 1, "run_id": "jr_1", "mode": "burn"}),
-            "unknown variant `burn`",
+            "mode: unknown variant `burn`",
         ),
         (
             Kind::Cleanup,
@@ -202,7 +237,11 @@ fn what_breaks_a_rule_is_refused_with_field_and_rule() {
 
 #[test]
 fn a_file_that_is_no_object_or_too_large_or_lacks_a_field_is_refused() {
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 6] = [
+        (
+            b"{\"request_id\": \"r\", \"requested_by\": \"a\", \"reason\": \"b\"} x",
+            "file: is not JSON: trailing",
+        ),
         (b"", "file: is not JSON"),
         (b"{", "file: is not JSON"),
         (b"[\"r\", \"a\", \"b\"]", "a JSON object"),
@@ -249,6 +288,15 @@ fn a_refused_file_is_still_known_by_a_good_request_id() {
     );
     assert_eq!(request_id_of(&with(json!({"request_id": "a/b"}))), None);
     assert_eq!(request_id_of(b"{"), None);
+}
+
+#[test]
+fn a_byte_order_mark_changes_nothing() {
+    let content = with(json!({}));
+    let marked = [&b"\xef\xbb\xbf"[..], &content].concat();
+    let read = |content: &[u8]| Trigger::parse(Kind::Glue2, content, LANDING);
+    assert_eq!(read(&marked), Ok(read(&content).unwrap()));
+    assert_eq!(request_id_of(&marked).as_deref(), Some("r-1"));
 }
 
 #[test]

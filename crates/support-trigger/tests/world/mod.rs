@@ -74,6 +74,10 @@ pub struct State {
     pub broken_prefix: Option<String>,
     /// Copies fail.
     pub breaks_copies: bool,
+    /// So many copies work; those after them fail.
+    pub copies_left: Option<usize>,
+    /// Copies that fail are denied.
+    pub denies_copies: bool,
     /// Deletes of this key are denied.
     pub denied_key: Option<String>,
     count: usize,
@@ -440,14 +444,25 @@ impl World {
                     .build()
             },
         ));
-        let breaking = self.0.clone();
+        let (breaking, refusing) = (self.0.clone(), self.0.clone());
         let copy_broken = mock!(Client::copy_object)
-            .match_requests(move |_| breaking.lock().unwrap().breaks_copies)
-            .then_error(|| {
-                CopyObjectError::generic(ErrorMetadata::builder().code("Broken").build())
+            .match_requests(move |_| {
+                let state = breaking.lock().unwrap();
+                state.breaks_copies || state.copies_left == Some(0)
+            })
+            .then_error(move || {
+                let code = if refusing.lock().unwrap().denies_copies {
+                    "AccessDenied"
+                } else {
+                    "Broken"
+                };
+                CopyObjectError::generic(ErrorMetadata::builder().code(code).build())
             });
         let copy = mock!(Client::copy_object).then_compute_output(self.with(
             |state, input: &aws_sdk_s3::operation::copy_object::CopyObjectInput| {
+                if let Some(left) = &mut state.copies_left {
+                    *left -= 1;
+                }
                 let source = percent_decode_str(input.copy_source().unwrap())
                     .decode_utf8()
                     .unwrap()
