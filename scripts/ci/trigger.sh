@@ -25,12 +25,20 @@ add_flag() { # add_flag <option> <true or anything else>
     esac
 }
 
+add_keys() { # add_keys <one a line>: a form may end its lines with a carriage return, or hold blanks around a key
+    local key
+    while read -r key; do
+        key=${key%$'\r'}
+        add key "${key%"${key##*[![:space:]]}"}"
+    done <<<"$1"
+}
+
 add request-id "${REQUEST_ID:-gitlab-${CI_PIPELINE_ID:-0}-${CI_JOB_ID:-0}}"
 add by "${GITLAB_USER_LOGIN:-gitlab}"
 add reason "${REASON:-}"
 case "$kind" in
 copyglue)
-    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add_keys "${KEYS:-}"
     add prefix "${PREFIX:-}"
     add from "${FROM:-}"
     add to "${TO:-}"
@@ -39,7 +47,7 @@ copyglue)
 cleanup)
     add stage "${STAGE:-}"
     add run-id "${RUN_ID:-}"
-    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add_keys "${KEYS:-}"
     add mode "${MODE:-}"
     add limit "${LIMIT:-}"
     add undo "${UNDO:-}"

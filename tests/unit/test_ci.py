@@ -126,6 +126,16 @@ def test_a_trigger_job_of_dev_works_on_dev_with_its_kind_and_its_role(checkout: 
     assert "prod" not in call["config"] and "deploy" not in call["config"]
 
 
+@pytest.mark.parametrize("kind", ["copyglue", "cleanup"])
+def test_keys_are_taken_one_a_line_without_what_a_form_adds(checkout: Checkout, kind: str) -> None:
+    keys = "tui/a b.json\r\n \t c.json \r\n\r\n  \r\nd\\e.json"
+    done = checkout.run(f"scripts/ci/trigger.sh {kind} dev", CI_ENVIRONMENT_NAME="dev", REASON="a test", KEYS=keys)
+    assert done.returncode == 0, done.stderr
+    [call] = checkout.calls()
+    given = [argument for argument in call["arguments"] if argument.startswith("--key=")]
+    assert given == ["--key=tui/a b.json", "--key=c.json", "--key=d\\e.json"]
+
+
 @pytest.mark.parametrize("script", ["scripts/ci/trigger.sh glue2 prod", "scripts/ci/terraform.sh apply prod"])
 @pytest.mark.parametrize("environment", [{}, {"CI_ENVIRONMENT_NAME": "dev"}], ids=["none", "another"])
 def test_what_changes_an_environment_is_refused_outside_of_it(
