@@ -35,8 +35,8 @@ def test_each_part_of_make_test_is_a_job(gitlab: GitLab) -> None:
         ),
         (
             {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"},
-            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]"},
-            {"lint", "plan dev", "apply dev", "trigger glue2: [dev]"},
+            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]", "trigger glue2: [dev]", "trigger cleanup: [prod]"},
+            {"lint", "plan dev", "apply dev", "apply prod"},
         ),
     ],
     ids=["merge request", "main", "schedule"],
@@ -50,6 +50,16 @@ def test_a_pipeline_has_the_jobs_of_its_occasion(
 
 def test_without_accounts_nothing_goes_to_aws(gitlab: GitLab) -> None:
     assert {job["stage"] for job in gitlab.jobs(CI_COMMIT_BRANCH="main").values()} == {"lint", "test", "build"}
+
+
+@pytest.mark.parametrize("source", ["push", "schedule"])
+def test_a_trigger_waits_for_somebody_and_for_the_build_alone(gitlab: GitLab, source: str) -> None:
+    jobs = gitlab.jobs(CI_COMMIT_BRANCH="main", CI_PIPELINE_SOURCE=source, DEPLOY_ACCOUNTS="true")
+    triggers = [job for job in jobs.values() if job["stage"] == "trigger"]
+    assert len(triggers) == 12
+    for job in triggers:
+        assert (job["when"], job["allow_failure"]) == ("manual", True)
+        assert [need["job"] for need in job["needs"]] == ["build"]
 
 
 def test_only_dev_is_applied_by_itself(gitlab: GitLab) -> None:
