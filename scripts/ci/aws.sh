@@ -1,7 +1,7 @@
 # Sourced by the jobs that go to AWS: profiles `data` and `application` that turn the job's own token into the roles
 # tui-etl-$role-$environment of the two accounts. No key is stored anywhere.
-# Wants `environment` (dev, test, prod) and `role` (plan or deploy: terraform/bootstrap; trigger: terraform/gitlab.tf)
-# from the script that sources it, never from the job's variables, which whoever starts the job may set; and
+# Wants `environment` (dev, test, prod) and `role` (plan, look or deploy: terraform/bootstrap; trigger:
+# terraform/gitlab.tf) from the script that sources it, never from the job's variables, which whoever starts the job may set; and
 # AWS_ID_TOKEN, which `id_tokens` in .gitlab-ci.yml makes.
 
 : "${AWS_ID_TOKEN:?is empty: the job has no id_tokens}"

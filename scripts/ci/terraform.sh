@@ -6,9 +6,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 what=${1:-}
 environment=${2:-}
-role=deploy
-# The token of a merge request's job is a branch's, which gets no other role than this.
-if [ "$what" = plan ] && [ "${CI_PIPELINE_SOURCE:-}" = merge_request_event ]; then role=plan; fi
+# Only what applies gets the role that changes something. The token of a merge request's job is a branch's, which gets
+# the state to read and nothing else.
+case "$what:${CI_PIPELINE_SOURCE:-}" in
+apply:*) role=deploy ;;
+plan:merge_request_event) role=plan ;;
+*) role=look ;;
+esac
 . scripts/ci/aws.sh
 if [ "$what" = apply ]; then own_environment; fi
 

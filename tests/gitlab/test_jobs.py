@@ -35,7 +35,7 @@ def test_each_part_of_make_test_is_a_job(gitlab: GitLab) -> None:
         ),
         (
             {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"},
-            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]", "trigger glue2: [dev]", "trigger cleanup: [prod]"},
+            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]", "trigger glue2: [dev]"},
             {"lint", "plan dev", "apply dev", "apply prod"},
         ),
     ],
@@ -91,6 +91,13 @@ def test_a_merge_request_shows_its_plan(gitlab: GitLab) -> None:
 )
 def test_a_stranger_does_not_deploy(gitlab: GitLab, stranger: str) -> None:
     done = gitlab.run("plan dev", trusted=stranger)
+    assert done.status != 0
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("environment", [None, "prod"], ids=["none", "another"])
+def test_a_job_of_another_environment_does_not_deploy(gitlab: GitLab, environment: str | None) -> None:
+    done = gitlab.run("apply dev", trusted=gitlab.token("main", environment))
     assert done.status != 0
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in " ".join(done.output.split())
 

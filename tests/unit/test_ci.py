@@ -157,6 +157,21 @@ def test_apply_applies_what_was_planned_for_its_environment(checkout: Checkout) 
     assert "role/tui-etl-deploy-dev\n" in applied["config"] and "prod" not in applied["config"]
 
 
+@pytest.mark.parametrize(
+    ("job", "source", "role"),
+    [
+        ("plan prod", "merge_request_event", "plan"),
+        ("plan prod", "push", "look"),
+        ("drift: [prod]", "schedule", "look"),
+    ],
+)
+def test_what_only_compares_gets_no_role_that_changes(checkout: Checkout, job: str, source: str, role: str) -> None:
+    checkout.run(setting(JOBS[job], "script"), CI_PIPELINE_SOURCE=source, **OVERRIDES)
+    assert len(checkout.calls()) > 1
+    for call in checkout.calls():
+        assert call["config"].count(f"role/tui-etl-{role}-prod\n") == 2
+
+
 @pytest.mark.parametrize("environment", ["", "production", "../prod"])
 def test_an_environment_that_is_none_is_refused(checkout: Checkout, environment: str) -> None:
     done = checkout.run(f"scripts/ci/terraform.sh drift {environment}")
