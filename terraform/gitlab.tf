@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "gitlab_trust" {
     condition {
       test     = "StringEquals"
       variable = "${local.gitlab_issuer}:sub"
-      values   = ["project_path:${local.gitlab_projects[count.index]}:ref_type:branch:ref:${var.gitlab.branch}"]
+      values   = [join(":", compact(["project_path:${local.gitlab_projects[count.index]}:ref_type:branch:ref:${var.gitlab.branch}", var.gitlab.claims]))]
     }
   }
 }

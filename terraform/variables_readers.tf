@@ -90,8 +90,9 @@ variable "gitlab" {
     url     = optional(string, "https://gitlab.com")
     project = optional(string)
     branch  = optional(string, "main")
+    claims  = optional(string, "")
   })
-  description = "The GitLab project (group/project) whose jobs of this branch may drop trigger files; project null: none may. The instance's tokens must be trusted already (terraform/bootstrap)."
+  description = "The GitLab project (group/project) whose jobs of this branch may drop trigger files, those alone with these claims in their token's subject, if there are any (gitlab_claims of terraform/bootstrap); project null: none may. The instance's tokens must be trusted already (terraform/bootstrap)."
   default     = {}
   nullable    = false
 
@@ -108,5 +109,10 @@ variable "gitlab" {
   validation {
     condition     = can(regex("^[A-Za-z0-9_.][A-Za-z0-9_./-]*$", var.gitlab.branch))
     error_message = "gitlab.branch must be one branch; a wildcard would let any branch in."
+  }
+
+  validation {
+    condition     = can(regex("^([a-z_]+:[A-Za-z0-9_.-]+(:[a-z_]+:[A-Za-z0-9_.-]+)*)?$", var.gitlab.claims))
+    error_message = "gitlab.claims must be claim:value, and more of them behind a colon; a wildcard would let jobs of other environments in."
   }
 }

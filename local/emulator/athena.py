@@ -16,7 +16,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import athena, glue, sts
 
-from local.emulator import cells, views
+from local.emulator import cells, statements, views
 from local.settings import APPLICATION_ACCOUNT, ROOT_SECRET, Instance
 
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
@@ -28,7 +28,7 @@ _DUCKDB_TYPES = {"string": "VARCHAR", "binary": "BLOB", "int": "INTEGER"}
 
 
 class AccessDenied(Exception):
-    """The caller may not read a table of the query."""
+    """The caller may not do to a table or a database what the statement does."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,32 @@ def install(instance: Instance) -> None:
     async def run(query: str, database: str, catalog: str | None = None) -> dict[str, Any]:
         # The emulator reads all files below a table's location, whoever asks. An Iceberg table is what its current
         # metadata says, and Athena reads it with the caller's permissions for Glue and S3.
+        statements.check(query)
         listed = _catalog_statement(query, database)
         if listed is not None:
             return listed
         tables = named_tables(query, database)
         if not tables:
             return await original(query, database, catalog)
-        _check_catalog_access(tables)
+        for table in tables:
+            _check_table("glue:GetTable", table.database, table.name)
         key, secret, token = _caller_credentials()
         return await asyncio.to_thread(execute, instance, query, database, tables, key, secret, token)
 
+    change = athena._run_ddl
+
+    def run_ddl(statement: Any, database: str) -> dict[str, Any]:
+        # The emulator changes its catalog for whoever asks. Athena calls Glue in the caller's name.
+        name = (statement.database or database or "default", statement.table)
+        if isinstance(statement, athena._DropTable):
+            _check_table("glue:GetTable", *name)
+            _check_table("glue:DeleteTable", *name)
+        else:
+            _check_table("glue:CreateTable", *name)
+        return change(statement, database)
+
     athena._run_duckdb = run
+    athena._run_ddl = run_ddl
     athena._save_query_results = _save_results
     _enforce_workgroup_location()
 
@@ -103,13 +118,16 @@ def _catalog_statement(query: str, database: str) -> dict[str, Any] | None:
     shown = _SHOW.match(query)
     if shown and shown["what"].upper() == "TABLES":
         within = shown["database"] or database
+        _check_table("glue:GetTables", within, "*")
         return _one_column("tab_name", sorted(t["Name"] for t in glue._tables.values() if t["DatabaseName"] == within))
     if shown:
+        _check_catalog("glue:GetDatabases", "catalog")
         return _one_column("database_name", sorted(glue._databases.keys()))
     described = _DESCRIBE.match(query)
     if not described:
         return None
     within, _, name = described["name"].replace("`", "").replace('"', "").rpartition(".")
+    _check_table("glue:GetTable", within or database, name)
     table = glue._tables.get(f"{within or database}/{name}")
     if table is None:
         raise ValueError(f"table not found: {described['name']}")
@@ -140,11 +158,14 @@ def _check(action: str, resource: str) -> None:
         raise AccessDenied(f"Access denied when calling {action} on {resource}")
 
 
-def _check_catalog_access(tables: list[Table]) -> None:
-    prefix = f"arn:aws:glue:{get_region()}:{get_account_id()}:"
-    for table in tables:
-        for resource in ("catalog", f"database/{table.database}", f"table/{table.database}/{table.name}"):
-            _check("glue:GetTable", prefix + resource)
+def _check_catalog(action: str, *resources: str) -> None:
+    for resource in resources:
+        _check(action, f"arn:aws:glue:{get_region()}:{get_account_id()}:{resource}")
+
+
+def _check_table(action: str, database: str, table: str) -> None:
+    """Glue asks for a table together with what it is in."""
+    _check_catalog(action, "catalog", f"database/{database}", f"table/{database}/{table}")
 
 
 def execute(

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Drops the trigger file of kind $KIND into $ENVIRONMENT, waits for its result and fails with its reason.
+# `trigger.sh <kind> <environment>` drops a trigger file, waits for its result and fails with its reason.
 # The job's variables become the file's fields; an empty one is left out, so that etl says what is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-. scripts/ci/aws.sh
 
-: "${KIND:?is not set: copyglue, glue2, optimization or cleanup}"
+kind=${1:-}
+environment=${2:-}
+role=trigger
+. scripts/ci/aws.sh
+own_environment
+
 fields=()
 add() { # add <option> <value>
     [ -z "$2" ] || fields+=("--$1=$2")
@@ -21,12 +25,20 @@ add_flag() { # add_flag <option> <true or anything else>
     esac
 }
 
+add_keys() { # add_keys <one a line>: a form may end its lines with a carriage return, or hold blanks around a key
+    local key
+    while read -r key; do
+        key=${key%$'\r'}
+        add key "${key%"${key##*[![:space:]]}"}"
+    done <<<"$1"
+}
+
 add request-id "${REQUEST_ID:-gitlab-${CI_PIPELINE_ID:-0}-${CI_JOB_ID:-0}}"
 add by "${GITLAB_USER_LOGIN:-gitlab}"
 add reason "${REASON:-}"
-case "$KIND" in
+case "$kind" in
 copyglue)
-    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add_keys "${KEYS:-}"
     add prefix "${PREFIX:-}"
     add from "${FROM:-}"
     add to "${TO:-}"
@@ -35,11 +47,11 @@ copyglue)
 cleanup)
     add stage "${STAGE:-}"
     add run-id "${RUN_ID:-}"
-    while IFS= read -r key; do add key "$key"; done <<<"${KEYS:-}"
+    add_keys "${KEYS:-}"
     add mode "${MODE:-}"
     add limit "${LIMIT:-}"
     add undo "${UNDO:-}"
     add_flag execute "${EXECUTE:-}"
     ;;
 esac
-exec target/release/etl --env "$ENVIRONMENT" trigger "$KIND" "${fields[@]}" --wait "--timeout=${TIMEOUT_SECONDS:-3000}"
+exec target/release/etl --env "$environment" trigger "$kind" "${fields[@]}" --wait "--timeout=${TIMEOUT_SECONDS:-3000}"

@@ -14,13 +14,16 @@ locals {
   arn        = "arn:${var.partition}"
   here       = "${var.region}:${var.application_account_id}"
   issuer     = trimprefix(var.gitlab_url, "https://")
-  role_names = { plan = "tui-etl-plan-${var.environment}", deploy = "tui-etl-deploy-${var.environment}" }
+  role_names = { for purpose in ["plan", "look", "deploy"] : purpose => "tui-etl-${purpose}-${var.environment}" }
 
   # What GitLab writes into a token's subject. A merge request's pipeline runs on its branch, so planning is open to all
-  # branches of the project; deploying is open to one.
+  # branches of the project; looking is open to one, and deploying to those of its jobs that run in the environment, if
+  # the subject tells them from the others. No branch has a colon in its name.
+  of_branch = "project_path:${var.gitlab_project}:ref_type:branch:ref:${var.gitlab_branch}"
   subjects = {
-    plan   = "project_path:${var.gitlab_project}:ref_type:branch:ref:*"
-    deploy = "project_path:${var.gitlab_project}:ref_type:branch:ref:${var.gitlab_branch}"
+    plan   = ["project_path:${var.gitlab_project}:ref_type:branch:ref:*"]
+    look   = [local.of_branch, "${local.of_branch}:*"]
+    deploy = [join(":", compact([local.of_branch, var.gitlab_claims]))]
   }
   provider_arns = { for account, id in local.accounts : account => "${local.arn}:iam::${id}:oidc-provider/${local.issuer}" }
 }
@@ -99,9 +102,9 @@ data "aws_iam_policy_document" "trust" {
     }
 
     condition {
-      test     = each.value.role == "plan" ? "StringLike" : "StringEquals"
+      test     = each.value.role == "deploy" ? "StringEquals" : "StringLike"
       variable = "${local.issuer}:sub"
-      values   = [local.subjects[each.value.role]]
+      values   = local.subjects[each.value.role]
     }
   }
 }
@@ -129,23 +132,25 @@ resource "aws_iam_role" "application" {
 locals {
   policies = {
     data = {
+      look   = data.aws_iam_policy_document.data_look.json
       deploy = data.aws_iam_policy_document.data_deploy.json
     }
     application = {
       plan   = data.aws_iam_policy_document.plan.json
+      look   = data.aws_iam_policy_document.application_look.json
       deploy = data.aws_iam_policy_document.application_deploy.json
     }
   }
 }
 
-# A plan asks the data account for nothing, but Terraform wants to be let in.
+# A branch's plan asks the data account for nothing, but Terraform wants to be let in.
 resource "aws_iam_role_policy" "data" {
   provider = aws.data
-  for_each = { deploy = local.role_names.deploy }
+  for_each = local.policies.data
 
   name   = "permissions"
   role   = aws_iam_role.data[each.key].id
-  policy = local.policies.data[each.key]
+  policy = each.value
 }
 
 resource "aws_iam_role_policy" "application" {
@@ -172,4 +177,11 @@ resource "aws_iam_role_policy_attachment" "named" {
 
   role       = aws_iam_role.application["deploy"].name
   policy_arn = each.value.arn
+}
+
+resource "aws_iam_role_policy_attachment" "look" {
+  provider = aws.application
+
+  role       = aws_iam_role.application["look"].name
+  policy_arn = aws_iam_policy.named["look"].arn
 }

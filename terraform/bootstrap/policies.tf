@@ -1,5 +1,5 @@
-# Deploying is looking at the settings of the things of our names, and changing them. No statement reads what they
-# hold, neither an object of a data bucket nor an item of the ledger; only secrets are read, since Terraform's provider
+# Looking is reading the settings of the things of our names; deploying is that, and changing them. No statement reads
+# what they hold, neither an object of a data bucket nor an item of the ledger; only secrets are read, since Terraform's provider
 # does, to see whether a version is there.
 
 locals {
@@ -60,30 +60,56 @@ locals {
   state_bucket_arn        = "${local.arn}:s3:::${local.state_bucket}"
   data_bucket_arns        = [for name in local.data_buckets : "${local.arn}:s3:::${name}"]
   application_bucket_arns = [for name in local.application_buckets : "${local.arn}:s3:::${name}"]
+
+  data_key_arns = [
+    "${local.arn}:kms:${var.region}:${var.data_account_id}:key/*",
+    "${local.arn}:kms:${var.region}:${var.data_account_id}:alias/tui-etl-${var.environment}*",
+  ]
+  application_key_arns = ["${local.arn}:kms:${local.here}:key/*", "${local.arn}:kms:${local.here}:alias/tui-etl-${var.environment}*"]
 }
 
-data "aws_iam_policy_document" "data_deploy" {
+data "aws_iam_policy_document" "data_look" {
   provider = aws.data
 
   statement {
-    sid       = "SettleBuckets"
-    actions   = concat(local.bucket_settings, local.bucket_changes)
+    sid       = "LookAtBuckets"
+    actions   = local.bucket_settings
     resources = local.data_bucket_arns
   }
 
   statement {
-    sid       = "MakeAndFindKeys"
-    actions   = ["kms:CreateKey", "kms:ListAliases"] # AWS lets them be granted for no particular key
+    sid       = "FindKeys"
+    actions   = ["kms:ListAliases"] # AWS lets it be granted for no particular key
     resources = ["*"]
   }
 
   statement {
-    sid     = "SettleKeys"
-    actions = concat(local.key_settings, local.key_changes)
-    resources = [
-      "${local.arn}:kms:${var.region}:${var.data_account_id}:key/*",
-      "${local.arn}:kms:${var.region}:${var.data_account_id}:alias/tui-etl-${var.environment}*",
-    ]
+    sid       = "LookAtKeys"
+    actions   = local.key_settings
+    resources = local.data_key_arns
+  }
+}
+
+data "aws_iam_policy_document" "data_deploy" {
+  provider                = aws.data
+  source_policy_documents = [data.aws_iam_policy_document.data_look.json]
+
+  statement {
+    sid       = "SettleBuckets"
+    actions   = local.bucket_changes
+    resources = local.data_bucket_arns
+  }
+
+  statement {
+    sid       = "MakeKeys"
+    actions   = ["kms:CreateKey"] # nor this
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "SettleKeys"
+    actions   = local.key_changes
+    resources = local.data_key_arns
   }
 }
 
@@ -138,19 +164,71 @@ locals {
   }
 }
 
-data "aws_iam_policy_document" "application_deploy" {
+# What compares the accounts with the code: the plan that will be applied, and the drift check.
+data "aws_iam_policy_document" "application_look" {
   provider                = aws.application
   source_policy_documents = [data.aws_iam_policy_document.plan.json]
 
   statement {
+    sid       = "LockState"
+    actions   = ["s3:DeleteObject", "s3:PutObject"]
+    resources = ["${local.state_bucket_arn}/*.tflock"]
+  }
+
+  statement {
+    sid       = "LookAtBuckets"
+    actions   = local.bucket_settings
+    resources = local.application_bucket_arns
+  }
+
+  statement {
+    sid       = "ReadScripts"
+    actions   = ["s3:GetObject", "s3:GetObjectTagging"]
+    resources = ["${local.arn}:s3:::${local.scripts_bucket}/*"]
+  }
+
+  statement {
+    sid = "Find" # lists, which are of no particular thing
+    actions = [
+      "cloudwatch:DescribeAlarms",
+      "events:ListRules",
+      "kms:ListAliases",
+      "lambda:GetEventSourceMapping",
+      "lambda:ListEventSourceMappings",
+      "logs:DescribeLogGroups",
+      "logs:DescribeResourcePolicies",
+      "secretsmanager:ListSecrets",
+      "sns:GetSubscriptionAttributes",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "LookAtQueueMappings"
+    actions   = ["lambda:ListTags"]
+    resources = ["${local.arn}:lambda:${local.here}:event-source-mapping:*"]
+  }
+
+  statement {
+    sid       = "LookAtKeys"
+    actions   = concat(local.key_settings, ["kms:Decrypt"]) # of the secrets and the scripts
+    resources = local.application_key_arns
+  }
+}
+
+data "aws_iam_policy_document" "application_deploy" {
+  provider                = aws.application
+  source_policy_documents = [data.aws_iam_policy_document.application_look.json]
+
+  statement {
     sid       = "SettleBuckets"
-    actions   = concat(local.bucket_settings, local.bucket_changes)
+    actions   = local.bucket_changes
     resources = local.application_bucket_arns
   }
 
   statement {
     sid       = "PutScripts"
-    actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"]
+    actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject", "s3:PutObjectTagging"]
     resources = ["${local.arn}:s3:::${local.scripts_bucket}/*"]
   }
 
@@ -161,46 +239,28 @@ data "aws_iam_policy_document" "application_deploy" {
   }
 
   statement {
-    sid       = "UnlockState"
-    actions   = ["s3:DeleteObject"]
-    resources = ["${local.state_bucket_arn}/*.tflock"]
-  }
-
-  statement {
-    sid = "MakeAndFind" # what has no name before it is made, and lists, which are of no particular thing
+    sid = "Make" # what has no name before it is made
     actions = [
-      "cloudwatch:DescribeAlarms",
-      "events:ListRules",
       "kms:CreateKey",
-      "kms:ListAliases",
       "lambda:CreateEventSourceMapping",
       "lambda:DeleteEventSourceMapping",
-      "lambda:GetEventSourceMapping",
-      "lambda:ListEventSourceMappings",
       "lambda:UpdateEventSourceMapping",
       "logs:DeleteResourcePolicy",
-      "logs:DescribeLogGroups",
-      "logs:DescribeResourcePolicies",
       "logs:PutResourcePolicy",
-      "secretsmanager:ListSecrets",
-      "sns:GetSubscriptionAttributes",
     ]
     resources = ["*"]
   }
 
   statement {
     sid       = "TagQueueMappings"
-    actions   = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"]
+    actions   = ["lambda:TagResource", "lambda:UntagResource"]
     resources = ["${local.arn}:lambda:${local.here}:event-source-mapping:*"]
   }
 
   statement {
-    sid     = "SettleKeys"
-    actions = concat(local.key_settings, local.key_changes, ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"])
-    resources = [
-      "${local.arn}:kms:${local.here}:key/*",
-      "${local.arn}:kms:${local.here}:alias/tui-etl-${var.environment}*",
-    ]
+    sid       = "SettleKeys"
+    actions   = concat(local.key_changes, ["kms:CreateGrant", "kms:Encrypt", "kms:GenerateDataKey"])
+    resources = local.application_key_arns
   }
 
   # With a boundary, no role is made or given rights that lacks it.

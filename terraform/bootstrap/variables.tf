@@ -84,6 +84,18 @@ variable "gitlab_branch" {
   }
 }
 
+variable "gitlab_claims" {
+  type        = string
+  description = "What GitLab writes behind the branch into the subject of tokens of jobs that run in this environment, and of no others, if the project is set up so (docs/ci.md): environment_protected:true:deployment_tier:production. Only such jobs deploy then. Empty: any job of the branch may."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z_]+:[A-Za-z0-9_.-]+(:[a-z_]+:[A-Za-z0-9_.-]+)*)?$", var.gitlab_claims))
+    error_message = "gitlab_claims must be claim:value, and more of them behind a colon; a wildcard would let jobs of other environments in."
+  }
+}
+
 variable "gitlab_provider_exists" {
   type        = bool
   description = "Whether the accounts trust this GitLab instance already. An account can have one provider for an issuer, so environments that share accounts make it once."

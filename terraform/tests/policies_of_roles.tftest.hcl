@@ -1229,6 +1229,19 @@ run "a_project_of_gitlab_drops_trigger_files_and_reads_their_answers" {
   }
 }
 
+run "with_claims_only_jobs_of_the_environment_drop_trigger_files" {
+  command = plan
+
+  variables {
+    gitlab = { project = "group/tui-etl", claims = "environment_protected:true:deployment_tier:production" }
+  }
+
+  assert {
+    condition     = jsondecode(data.aws_iam_policy_document.gitlab_trust[0].json).Statement[0].Condition.StringEquals["gitlab.com:sub"] == "project_path:group/tui-etl:ref_type:branch:ref:main:environment_protected:true:deployment_tier:production"
+    error_message = "The trigger role must ask for the claims of the environment."
+  }
+}
+
 run "without_a_project_of_gitlab_nobody_comes_in_from_there" {
   command = plan
 

@@ -551,6 +551,16 @@ run "a_project_of_gitlab_is_named_in_full" {
   expect_failures = [var.gitlab]
 }
 
+run "claims_of_gitlab_are_named_in_full" {
+  command = plan
+
+  variables {
+    gitlab = { project = "group/tui-etl", claims = "deployment_tier:*" }
+  }
+
+  expect_failures = [var.gitlab]
+}
+
 run "a_branch_of_gitlab_is_named_in_full" {
   command = plan
 

@@ -33,11 +33,19 @@ ROOT = REPOSITORY / "terraform" / "bootstrap"
 ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS")
 #: What a test says on purpose although GitLab would.
 SAID = "CI_COMMIT_BRANCH,CI_DEFAULT_BRANCH,CI_PIPELINE_SOURCE,CI_SERVER_URL"
+#: What GitLab, set up as docs/ci.md says, adds to the subject for jobs that run in an environment.
+CLAIMS = {
+    "dev": "environment_protected:false:deployment_tier:development",
+    "prod": "environment_protected:true:deployment_tier:production",
+}
 
 
-def token(project: str, branch: str, audience: str = SERVER) -> str:
+def token(project: str, branch: str, audience: str = SERVER, environment: str | None = None) -> str:
     """A job's token as GitLab makes it, but for the signature, which AWS would check and this AWS does not."""
-    claims = {"iss": SERVER, "aud": audience, "sub": f"project_path:{project}:ref_type:branch:ref:{branch}"}
+    subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
+    if environment:
+        subject += f":{CLAIMS[environment]}"
+    claims = {"iss": SERVER, "aud": audience, "sub": subject}
     parts = (
         base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "none"}, claims)
     )
@@ -68,14 +76,14 @@ class GitLab:
             "CI_PIPELINE_SOURCE": source,
             "CI_SERVER_URL": SERVER,
             "DEPLOY_ACCOUNTS": "true",
-            "AWS_ID_TOKEN": trusted or token(PROJECT, branch),
+            "AWS_ID_TOKEN": trusted or self.token(branch, "dev" if job.startswith(("apply", "trigger")) else None),
             **more,
         }
         return self._call(job, said)
 
-    def token(self, branch: str) -> str:
-        """A token of another branch's job."""
-        return token(PROJECT, branch)
+    def token(self, branch: str, environment: str | None = None) -> str:
+        """The token of a job of a branch, which runs in an environment or in none."""
+        return token(PROJECT, branch, environment=environment)
 
     def deployed(self) -> Watched:
         """What the project's pipeline has deployed."""
@@ -129,7 +137,7 @@ class GitLab:
             "TF_CLI_ARGS_init": f"{mirror} -backend-config=use_path_style=true".strip(),
             "TF_VAR_servicenow_credentials": json.dumps(ticket),
             "TF_VAR_mask_salt": secrets.token_hex(32),
-            "TF_VAR_gitlab": json.dumps({"url": SERVER, "project": PROJECT}),
+            "TF_VAR_gitlab": json.dumps({"url": SERVER, "project": PROJECT, "claims": CLAIMS["dev"]}),
         }
 
 
@@ -158,6 +166,7 @@ def prepare(instance: Instance) -> None:
         "application_profile": "application",
         "gitlab_url": SERVER,
         "gitlab_project": PROJECT,
+        "gitlab_claims": CLAIMS["dev"],
     }
     terraform(environment, "init", "-input=false", *mirror)
     state = Path(instance.folder / "bootstrap.tfstate")

@@ -35,8 +35,8 @@ def test_each_part_of_make_test_is_a_job(gitlab: GitLab) -> None:
         ),
         (
             {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"},
-            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]"},
-            {"lint", "plan dev", "apply dev", "trigger glue2: [dev]"},
+            {"build", "drift: [dev]", "drift: [test]", "drift: [prod]", "trigger glue2: [dev]"},
+            {"lint", "plan dev", "apply dev", "apply prod"},
         ),
     ],
     ids=["merge request", "main", "schedule"],
@@ -50,6 +50,16 @@ def test_a_pipeline_has_the_jobs_of_its_occasion(
 
 def test_without_accounts_nothing_goes_to_aws(gitlab: GitLab) -> None:
     assert {job["stage"] for job in gitlab.jobs(CI_COMMIT_BRANCH="main").values()} == {"lint", "test", "build"}
+
+
+@pytest.mark.parametrize("source", ["push", "schedule"])
+def test_a_trigger_waits_for_somebody_and_for_the_build_alone(gitlab: GitLab, source: str) -> None:
+    jobs = gitlab.jobs(CI_COMMIT_BRANCH="main", CI_PIPELINE_SOURCE=source, DEPLOY_ACCOUNTS="true")
+    triggers = [job for job in jobs.values() if job["stage"] == "trigger"]
+    assert len(triggers) == 12
+    for job in triggers:
+        assert (job["when"], job["allow_failure"]) == ("manual", True)
+        assert [need["job"] for need in job["needs"]] == ["build"]
 
 
 def test_only_dev_is_applied_by_itself(gitlab: GitLab) -> None:
@@ -81,6 +91,13 @@ def test_a_merge_request_shows_its_plan(gitlab: GitLab) -> None:
 )
 def test_a_stranger_does_not_deploy(gitlab: GitLab, stranger: str) -> None:
     done = gitlab.run("plan dev", trusted=stranger)
+    assert done.status != 0
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("environment", [None, "prod"], ids=["none", "another"])
+def test_a_job_of_another_environment_does_not_deploy(gitlab: GitLab, environment: str | None) -> None:
+    done = gitlab.run("apply dev", trusted=gitlab.token("main", environment))
     assert done.status != 0
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in " ".join(done.output.split())
 

@@ -97,7 +97,11 @@ def test_a_refused_trigger_fails_its_job_with_the_reason(
     assert reason in refused.output
 
 
-def test_a_branch_drops_no_trigger_file(gitlab: GitLab, pipeline: Watched) -> None:
-    refused = gitlab.run("trigger glue2: [dev]", branch="main", trusted=gitlab.token("feature/x"), REASON="a test")
+@pytest.mark.parametrize(("branch", "environment"), [("feature/x", "dev"), ("main", None), ("main", "prod")])
+def test_another_branch_or_environment_drops_no_trigger_file(
+    gitlab: GitLab, pipeline: Watched, branch: str, environment: str | None
+) -> None:
+    stranger = gitlab.token(branch, environment)
+    refused = gitlab.run("trigger glue2: [dev]", trusted=stranger, REASON="a test")
     assert refused.status != 0
     assert "AssumeRoleWithWebIdentity" in " ".join(refused.output.split())

@@ -47,6 +47,22 @@ def test_each_recipe_names_tests_that_are_there(section: str) -> None:
         assert exists(name), f"{name} is no test"
 
 
+def test_each_command_that_asks_for_something_gives_its_reason() -> None:
+    asked = re.findall(r"\betl (?:trigger \w+|reland) [^\n`|]*", RUNBOOK)
+    assert len(asked) > 8
+    assert [command for command in asked if "--reason " not in command] == []
+
+
+def test_what_etl_says_of_a_missing_file_is_quoted_as_it_says_it() -> None:
+    [section] = [section for section in SECTIONS if section.startswith("A file is missing")]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    quoted = [part.strip(" :") for row in rows for text in re.findall(r"`([^`]+)`", row) for part in text.split("…")]
+    source = (REPOSITORY / "crates" / "etl" / "src" / "file.rs").read_text(encoding="utf-8")
+    said = re.sub(r"\{stage\}", "1", source)
+    assert len(rows) == 6
+    assert [text for text in quoted if text not in said] == []
+
+
 def exists(name: str) -> bool:
     if "/" in name:
         return (REPOSITORY / name).is_file()

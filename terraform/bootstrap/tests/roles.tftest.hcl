@@ -52,11 +52,64 @@ run "only_the_projects_branch_deploys" {
   }
 
   assert {
+    condition = alltrue([for name in ["data look", "application look"] :
+      toset(jsondecode(data.aws_iam_policy_document.trust[name].json).Statement[0].Condition.StringLike["gitlab.example.com:sub"]) == toset([
+        "project_path:group/sub/tui-etl:ref_type:branch:ref:main",
+        "project_path:group/sub/tui-etl:ref_type:branch:ref:main:*",
+    ])])
+    error_message = "The look roles must trust the tokens of one project's one branch, in whichever environment its jobs run."
+  }
+
+  assert {
     condition = alltrue([for name, document in data.aws_iam_policy_document.trust :
       jsondecode(document.json).Statement[0].Principal == {
         Federated = "arn:aws:iam::${startswith(name, "data") ? "111111111111" : "222222222222"}:oidc-provider/gitlab.example.com"
     }])
     error_message = "A role trusts the GitLab instance of its own account's provider, and nobody else."
+  }
+}
+
+run "with_claims_only_jobs_of_the_environment_deploy" {
+  command = plan
+
+  variables {
+    gitlab_claims = "environment_protected:true:deployment_tier:production"
+  }
+
+  assert {
+    condition = alltrue([for name in ["data deploy", "application deploy"] :
+      jsondecode(data.aws_iam_policy_document.trust[name].json).Statement[0].Condition.StringEquals["gitlab.example.com:sub"]
+      == "project_path:group/sub/tui-etl:ref_type:branch:ref:main:environment_protected:true:deployment_tier:production"
+    ])
+    error_message = "The deploy roles must ask for the claims of the environment."
+  }
+}
+
+run "a_look_changes_nothing_but_locks" {
+  command = plan
+
+  assert {
+    condition = alltrue(flatten([for document in [data.aws_iam_policy_document.data_look, data.aws_iam_policy_document.application_look, data.aws_iam_policy_document.named["look"]] :
+      [for statement in jsondecode(document.json).Statement :
+        [for action in flatten([statement.Action]) : can(regex("^[a-z0-9]+:(Describe|Get|List)", action)) || action == "kms:Decrypt"]
+    if statement.Sid != "LockState"]]))
+    error_message = "What compares the accounts with the code reads them."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(data.aws_iam_policy_document.application_look.json).Statement : statement if statement.Sid == "LockState"]) == {
+      Sid      = "LockState"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject", "s3:DeleteObject"]
+      Resource = "arn:aws:s3:::tui-etl-terraform-state-prod/*.tflock"
+    }
+    error_message = "A plan writes its lock, and no state."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(data.aws_iam_policy_document.data_look.json).Statement : statement
+    if length([for action in flatten([statement.Action]) : action if can(regex("^(s3:GetObject|s3:\\*|\\*$|kms:Decrypt|kms:\\*)", action))]) > 0] == []
+    error_message = "In the data account a look opens nothing that is in buckets."
   }
 }
 
@@ -72,8 +125,8 @@ run "a_plan_reads_the_state_and_nothing_else" {
   }
 
   assert {
-    condition     = keys(aws_iam_role_policy.data) == ["deploy"]
-    error_message = "A plan has no business in the data account."
+    condition     = keys(aws_iam_role_policy.data) == ["deploy", "look"]
+    error_message = "A branch's plan has no business in the data account."
   }
 }
 
@@ -110,7 +163,7 @@ run "a_deployment_cannot_let_itself_in" {
       Sid      = "LeaveOwnRolesAlone"
       Effect   = "Deny"
       Action   = "iam:*"
-      Resource = ["arn:aws:iam::222222222222:role/tui-etl-plan-prod", "arn:aws:iam::222222222222:role/tui-etl-deploy-prod"]
+      Resource = ["arn:aws:iam::222222222222:role/tui-etl-plan-prod", "arn:aws:iam::222222222222:role/tui-etl-look-prod", "arn:aws:iam::222222222222:role/tui-etl-deploy-prod"]
     }
     error_message = "The deploy roles match the names that a deployment may change, so they are denied to it."
   }
@@ -163,6 +216,16 @@ run "a_branch_is_named_in_full" {
   }
 
   expect_failures = [var.gitlab_branch]
+}
+
+run "claims_are_named_in_full" {
+  command = plan
+
+  variables {
+    gitlab_claims = "deployment_tier:*"
+  }
+
+  expect_failures = [var.gitlab_claims]
 }
 
 run "the_issuer_is_https" {
