@@ -118,11 +118,6 @@ def start(instance: Instance, data: dict) -> tuple:
     job = glue._jobs.get(name)
     if job is None:
         return error_response_json("EntityNotFoundException", f"Failed to start job run: there is no job {name}")
-    behaviour = behaviours.take(name)
-    if behaviour == Behaviour.THROTTLE:
-        return error_response_json("ThrottlingException", "Rate exceeded")
-    if behaviour == Behaviour.REFUSE or not _has_room(name, job):
-        return error_response_json("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
     try:
         if not roles.trusts(_role_arn(job), _SERVICE):
             raise roles.NotAuthorized(_role_arn(job))
@@ -130,7 +125,14 @@ def start(instance: Instance, data: dict) -> tuple:
         return error_response_json(
             "InvalidInputException", f"The role {job.get('Role')} should be given assume role permissions for Glue"
         )
-    run = _new_run(name, job, data)
+    with _lock:
+        # What the next run is to do is kept for it by a start that there is no room for.
+        behaviour = behaviours.take(name) if _has_room(name, job) else Behaviour.REFUSE
+        if behaviour == Behaviour.THROTTLE:
+            return error_response_json("ThrottlingException", "Rate exceeded")
+        if behaviour == Behaviour.REFUSE:
+            return error_response_json("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
+        run = _new_run(name, job, data)
     _launch(instance, job, run, behaviour)
     if behaviour == Behaviour.DOUBLE:
         _launch(instance, job, _new_run(name, job, data), None)

@@ -105,11 +105,14 @@ def test_a_second_run_is_refused_while_the_first_goes_on_and_stopping_makes_room
     with pytest.raises(ClientError, match="ConcurrentRunsExceeded"):
         job.start()
     wait_for(lambda: job.run(first)["JobRunState"] == "RUNNING")
+    job.order("fail")
+    with pytest.raises(ClientError, match="ConcurrentRunsExceeded"):
+        job.start()
     stopped = cloud.client("glue").batch_stop_job_run(JobName=job.name, JobRunIds=[first])
     assert stopped["SuccessfulSubmissions"][0]["JobRunId"] == first
     assert job.ended(first)["JobRunState"] == "STOPPED"
     assert [event["state"] for event in wait_for(job.events)] == ["STOPPED"]
-    job.order("fail")
+    # The order was for a run, and the start that was refused made none.
     assert job.ended(job.start())["JobRunState"] == "FAILED"
 
 
