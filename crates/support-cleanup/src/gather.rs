@@ -1,5 +1,7 @@
 //! What there is to remove or to put back.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use jiff::Timestamp;
 use pipeline::glue::{GlueRun, run_of};
@@ -9,6 +11,7 @@ use pipeline::triggers::{CleanedObject, Cleanup, Done, HIGHEST_LIMIT, Kind, Stat
 
 use crate::objects::{list, versions_of};
 use crate::plan::{FileFate, RunFate, Todo, file_fate, run_fate};
+use crate::undo::{is_back, put_back_by};
 use crate::{Clients, Config, Invocation};
 
 /// Pages of a listing: some more than any limit, so that a refusal has a count.
@@ -22,6 +25,7 @@ pub async fn gather(
     config: &Config,
     clients: &Clients,
     invocation: &Invocation,
+    request_id: &str,
     cleanup: &Cleanup,
 ) -> anyhow::Result<Result<Todo, String>> {
     match &cleanup.target {
@@ -32,7 +36,7 @@ pub async fn gather(
         Target::Files { keys } => landing_files(config, clients, invocation.now, keys)
             .await
             .map(Ok),
-        Target::Undo { undo } => undoing(config, clients, undo).await,
+        Target::Undo { undo } => undoing(config, clients, undo, request_id).await,
     }
 }
 
@@ -236,6 +240,7 @@ async fn undoing(
     config: &Config,
     clients: &Clients,
     undo: &str,
+    request_id: &str,
 ) -> anyhow::Result<Result<Todo, String>> {
     let Some(item) = clients.desk.ledger.request(undo).await? else {
         return Ok(Err(format!("undo: there is no request {undo:?}")));
@@ -251,19 +256,77 @@ async fn undoing(
             "undo: the request {undo:?} is not answered yet"
         )));
     };
-    let cleaned = match (answer.state, answer.cleanup) {
+    match (answer.state, answer.cleanup) {
         (State::Succeeded | State::Failed, Some(cleaned))
             if !cleaned.dry_run && cleaned.undoes.is_none() =>
         {
-            cleaned
+            let todo = undone(config, cleaned.list);
+            match item.undone_by.filter(|by| by != request_id) {
+                Some(before) => left_by(clients, todo, undo, before).await,
+                None => Ok(Ok(todo)),
+            }
         }
-        _ => {
-            return Ok(Err(format!(
-                "undo: the request {undo:?} has removed nothing"
-            )));
-        }
+        _ => Ok(Err(format!(
+            "undo: the request {undo:?} has removed nothing"
+        ))),
+    }
+}
+
+/// What an undoing before this one has left to do. Its answer says so for good, whatever became of what it put back.
+async fn left_by(
+    clients: &Clients,
+    mut todo: Todo,
+    undo: &str,
+    before: String,
+) -> anyhow::Result<Result<Todo, String>> {
+    let answer = match clients.desk.ledger.request(&before).await? {
+        Some(item) => clients.desk.answer_of(&item).await?,
+        None => None,
     };
-    Ok(Ok(undone(config, cleaned.list)))
+    let Some(answer) = answer else {
+        return Ok(Err(undone_by(undo, &before)));
+    };
+    let list = answer.cleanup.map(|cleaned| cleaned.list);
+    let back: HashMap<_, CleanedObject> = list
+        .unwrap_or_default()
+        .into_iter()
+        .filter(is_back)
+        .map(|object| (place(&object), object))
+        .collect();
+    for object in &mut todo.objects {
+        if let Some(known) = back.get(&place(object)) {
+            let restored_as = known.restored_as.clone();
+            *object = match known.done {
+                Some(Done::Restored) => put_back_by(object.clone(), &before),
+                _ => known.clone(),
+            };
+            object.restored_as = restored_as;
+        }
+    }
+    if todo.objects.iter().all(is_back) {
+        return Ok(Err(format!(
+            "undo: the request {before:?} has put back all of {undo:?} already"
+        )));
+    }
+    todo.after = Some(before);
+    Ok(Ok(todo))
+}
+
+fn place(object: &CleanedObject) -> (String, String, String) {
+    let CleanedObject {
+        bucket,
+        key,
+        version_id,
+        ..
+    } = object;
+    (bucket.clone(), key.clone(), version_id.clone())
+}
+
+/// The refusal of an undoing while another one is under way.
+pub fn undone_by(undo: &str, by: &str) -> String {
+    format!(
+        "undo: the request {by:?} has set out to undo {undo:?} and is not answered: put its trigger again, and it goes on"
+    )
 }
 
 /// What a cleanup's list, newest versions first, leaves to undo: oldest first.

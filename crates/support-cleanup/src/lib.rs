@@ -8,7 +8,7 @@
 //!   versions, whatever lies on top; so it is copied first in both modes. The answer says what became of
 //!   each object; an `undo` of it puts all of it back.
 //! - **Refused**: a run that is alive or has committed, more objects than the limit, an undoing of what is
-//!   none. A landing file that a run has done or may hold is left, and the answer says so.
+//!   none, or of what another undoing has put back or is at. A landing file that a run has done or may hold is left, and the answer says so.
 //! - **Environment**: see [`Config`].
 //! - **Failure**: one object's failure does not keep the others. What S3 denies is left, and the answer is FAILED; any other
 //!   failure fails the invocation in the end, and the same event, coming again, goes on with the same list.
@@ -104,16 +104,9 @@ async fn answer(
     cleanup: &Cleanup,
 ) -> anyhow::Result<Answer> {
     let request_id = &admitted.trigger.request_id;
-    let todo = match clients.desk.plan::<Todo>(&admitted.item).await? {
-        Some(todo) => todo,
-        None => {
-            let gathered = gather::gather(config, clients, invocation, cleanup).await?;
-            let todo = match gathered.and_then(|todo| todo.within(cleanup.limit)) {
-                Ok(todo) => todo,
-                Err(why) => return Ok(admitted.answer(State::Refused, Some(why), invocation.now)),
-            };
-            clients.desk.keep_plan(request_id, todo).await?
-        }
+    let todo = match plan_of(config, clients, invocation, admitted, cleanup).await? {
+        Ok(todo) => todo,
+        Err(why) => return Ok(admitted.answer(State::Refused, Some(why), invocation.now)),
     };
     let (note, missing) = (todo.note.clone(), todo.missing.clone());
     let list = match &cleanup.target {
@@ -151,4 +144,35 @@ async fn answer(
         missing,
     });
     Ok(answer)
+}
+
+/// What is to be done, kept; or (inner error) why nothing is.
+async fn plan_of(
+    config: &Config,
+    clients: &Clients,
+    invocation: &Invocation,
+    admitted: &Admitted,
+    cleanup: &Cleanup,
+) -> anyhow::Result<Result<Todo, String>> {
+    let (desk, request_id) = (&clients.desk, &admitted.trigger.request_id);
+    let todo = match desk.plan::<Todo>(&admitted.item).await? {
+        Some(todo) => todo,
+        None => {
+            let gathered = gather::gather(config, clients, invocation, request_id, cleanup).await?;
+            match gathered.and_then(|todo| todo.within(cleanup.limit)) {
+                Ok(todo) => desk.keep_plan(request_id, todo).await?,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+    };
+    if let (Target::Undo { undo }, false) = (&cleanup.target, cleanup.dry_run) {
+        // Only now that its answer will tell of each object: whoever comes after it goes by that.
+        let before = todo.after.as_deref();
+        if !desk.ledger.set_undone_by(undo, before, request_id).await? {
+            let item = desk.ledger.request(undo).await?;
+            let by = item.and_then(|item| item.undone_by).unwrap_or_default();
+            return Ok(Err(gather::undone_by(undo, &by)));
+        }
+    }
+    Ok(Ok(todo))
 }

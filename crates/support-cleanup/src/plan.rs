@@ -21,6 +21,9 @@ pub struct Todo {
     /// To undo: of each landing key, the versions that the cleanup saw, oldest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landed: BTreeMap<String, Vec<String>>,
+    /// To undo: the request that set out to before, and is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 impl Todo {

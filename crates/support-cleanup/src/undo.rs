@@ -38,6 +38,20 @@ pub async fn restore(
     .await
 }
 
+/// How the note ends on an object that is back already.
+const PUT_BACK: &str = "has put it back";
+
+/// Left, as that request has put it back.
+pub fn put_back_by(object: CleanedObject, by: &str) -> CleanedObject {
+    left(object, format!("the request {by} {PUT_BACK}"))
+}
+
+/// Whether an object of an undoing's answer is back, by that undoing or by one before it.
+pub fn is_back(object: &CleanedObject) -> bool {
+    let by_another = |note: &String| note.ends_with(PUT_BACK);
+    object.done == Some(Done::Restored) || object.note.as_ref().is_some_and(by_another)
+}
+
 /// An output comes back when its delete marker goes.
 async fn show(clients: &Clients, mut object: CleanedObject) -> anyhow::Result<CleanedObject> {
     let marker = object
@@ -84,7 +98,7 @@ async fn restore_landed(
         LandedFate::Is { version_id, by } => {
             object.restored_as = Some(version_id);
             if by != request_id {
-                return Ok(left(object, format!("the request {by} has put it back")));
+                return Ok(put_back_by(object, &by));
             }
         }
         LandedFate::Newer { version_id } => {

@@ -276,11 +276,7 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
 
         for name in ["u", "again"] {
             let undone = done(&world, name, json!({"undo": "r", "dry_run": false})).await;
-            let state = if name == "u" {
-                "SUCCEEDED"
-            } else {
-                "NOTHING_TO_DO"
-            };
+            let state = if name == "u" { "SUCCEEDED" } else { "REFUSED" };
             assert_eq!(undone["state"], state, "{undone}");
         }
         let state = world.state();
@@ -488,8 +484,45 @@ async fn what_lands_while_an_undoing_is_cut_off_keeps_the_rest_away_even_under_a
     assert_eq!(origins(&world), [first, newer]);
 }
 
+/// What a run has done leaves the landing zone in the end, and takes its marks with it.
+fn expire(world: &World) {
+    let place = (LANDING.to_owned(), LANDED.to_owned());
+    world.state().objects.remove(&place);
+}
+
 #[tokio::test]
-async fn another_undoing_does_what_one_that_came_to_nothing_has_left() {
+async fn a_cleanup_is_undone_once_whatever_became_of_what_came_back() {
+    let world = World::default();
+    file(&world, LANDED, None);
+    let event = removed(&world).await;
+    call(&world, &event).await.unwrap();
+    assert_eq!(world.answer("cleanup", "u").unwrap()["state"], "SUCCEEDED");
+    expire(&world);
+    for dry_run in [true, false] {
+        let name = format!("again-{dry_run}");
+        let again = done(&world, &name, json!({"undo": "r", "dry_run": dry_run})).await;
+        let why = "undo: the request \"u\" has put back all of \"r\" already";
+        assert_eq!(
+            (&again["state"], &again["why"]),
+            (&json!("REFUSED"), &json!(why))
+        );
+    }
+    assert!(world.state().current(LANDING, LANDED).is_none());
+}
+
+#[tokio::test]
+async fn a_dry_run_of_an_undoing_keeps_no_other_from_it() {
+    let world = World::default();
+    file(&world, LANDED, None);
+    let event = removed(&world).await;
+    let dry = done(&world, "dry", json!({"undo": "r"})).await;
+    assert_eq!(dry["cleanup"]["objects"], 1);
+    call(&world, &event).await.unwrap();
+    assert_eq!(world.answer("cleanup", "u").unwrap()["state"], "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn an_undoing_that_was_cut_off_goes_on_and_no_other_takes_its_place() {
     let world = World::default();
     let [first, second] = [(); 2].map(|()| file(&world, LANDED, None));
     let event = removed(&world).await;
@@ -498,14 +531,35 @@ async fn another_undoing_does_what_one_that_came_to_nothing_has_left() {
     world.state().copies_left = None;
     // Removed by a reader: the version is there all the same.
     world.state().put(LANDING, LANDED, None, HashMap::new());
-    let answer = done(&world, "u2", json!({"undo": "r", "dry_run": false})).await;
-    let why = "the request u has put it back".to_owned();
-    let told = [
-        (first.clone(), "left".to_owned(), why),
-        (second.clone(), "restored".to_owned(), String::new()),
-    ];
-    assert_eq!(fates(&answer), told);
+    let other = done(&world, "u2", json!({"undo": "r", "dry_run": false})).await;
+    assert_eq!(other["state"], "REFUSED");
+    let why = other["why"].as_str().unwrap();
+    assert!(
+        why.contains("the request \"u\" has set out to undo"),
+        "{why}"
+    );
+    assert_eq!(origins(&world), [first.as_str()]);
+    call(&world, &event).await.unwrap();
     assert_eq!(origins(&world), [first, second]);
+}
+
+#[tokio::test]
+async fn of_two_undoings_that_were_planned_at_once_one_is_done() {
+    let world = World::default();
+    file(&world, LANDED, None);
+    let event = removed(&world).await;
+    world.state().copies_left = Some(0);
+    call(&world, &event).await.unwrap_err();
+    world.state().copies_left = None;
+    world.state().set("REQUEST#r", "undone_by", "u2");
+    call(&world, &event).await.unwrap();
+    let answer = world.answer("cleanup", "u").unwrap();
+    assert_eq!(answer["state"], "REFUSED");
+    assert!(
+        answer["why"].as_str().unwrap().contains("\"u2\""),
+        "{answer}"
+    );
+    assert!(origins(&world).is_empty());
 }
 
 #[tokio::test]
@@ -524,9 +578,23 @@ async fn what_comes_after_a_denied_version_of_its_key_waits_for_another_undoing(
             .2
             .contains("after one of its key that S3 denies")
     );
-    world.state().copies_left = None;
-    done(&world, "u2", json!({"undo": "r", "dry_run": false})).await;
-    assert_eq!(origins(&world), versions);
+    expire(&world);
+    world.state().copies_left = Some(1);
+    for (name, state, back) in [
+        ("u2", "FAILED", &versions[1..2]),
+        ("u3", "SUCCEEDED", &versions[1..]),
+        ("u4", "REFUSED", &versions[1..]),
+    ] {
+        let answer = done(&world, name, json!({"undo": "r", "dry_run": false})).await;
+        assert_eq!(answer["state"], state, "{answer}");
+        assert_eq!(origins(&world), back, "by its answer, the first was back");
+        if name == "u3" {
+            let told = ["u", "u2"].map(|by| format!("the request {by} has put it back"));
+            let notes: Vec<String> = fates(&answer).into_iter().map(|fate| fate.2).collect();
+            assert_eq!(notes[..2], told);
+        }
+        world.state().copies_left = None;
+    }
 }
 
 #[tokio::test]

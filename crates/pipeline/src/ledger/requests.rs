@@ -33,6 +33,8 @@ pub struct RequestItem {
     pub state: Option<String>,
     /// Version of the answer.
     pub answer: Option<String>,
+    /// Of a cleanup: the last request that set out to undo it.
+    pub undone_by: Option<String>,
 }
 
 /// Which of a request's two documents.
@@ -74,6 +76,7 @@ impl RequestItem {
             plan: string(item, "plan"),
             state: string(item, "state"),
             answer: string(item, "answer"),
+            undone_by: string(item, "undone_by"),
         })
     }
 }
@@ -220,6 +223,34 @@ impl Ledger {
         }
         self.update_request(request_id, update, condition, &values)
             .await
+    }
+
+    /// Has the request `by` undo a cleanup. Conditions: the last that set out to is `before`, or none if that is
+    /// none; or `by` itself, when it is tried again. `false`: it is another one.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub async fn set_undone_by(
+        &self,
+        request_id: &str,
+        before: Option<&str>,
+        by: &str,
+    ) -> anyhow::Result<bool> {
+        let mut values = vec![(":by", by)];
+        let is_next = match before {
+            Some(before) => {
+                values.push((":before", before));
+                "undone_by = :before"
+            }
+            None => "attribute_not_exists(undone_by)",
+        };
+        self.update_request(
+            request_id,
+            "SET undone_by = :by",
+            &format!("attribute_exists(pk) AND ({is_next} OR undone_by = :by)"),
+            &values,
+        )
+        .await
     }
 
     /// Puts the hint that a request may not be answered for good, before its item.
