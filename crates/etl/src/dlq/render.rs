@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Letters;
+use super::{Letter, Letters};
 use crate::style::{self, shown};
 
 /// A row a message.
@@ -17,10 +17,7 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
                 .sent_at
                 .map_or_else(|| "-".to_owned(), |at| style::span(now.duration_since(at))),
             shown(&letter.about),
-            letter
-                .reason
-                .as_deref()
-                .map_or_else(|| "taken up too often".to_owned(), one_line),
+            reason(letter),
         ]
     });
     let table = style::table(&["MESSAGE", "AGE", "ABOUT", "REASON"], rows);
@@ -29,6 +26,14 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
         return table;
     }
     format!("{table}\n\n{}", style::dim(format!("and {left} more")))
+}
+
+fn reason(letter: &Letter) -> String {
+    let why = letter.reason.as_deref().unwrap_or("taken up too often");
+    match &letter.function {
+        Some(function) => one_line(&format!("{function}: {why}")),
+        None => one_line(why),
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -4,6 +4,7 @@ use aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
 use aws_sdk_sqs::operation::start_message_move_task::StartMessageMoveTaskOutput;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::json;
 
 use super::*;
 use crate::queues::tests::rules;
@@ -191,6 +192,55 @@ fn what_a_message_is_about_is_found_in_each_shape() {
         ("[]".to_owned(), ""),
     ] {
         assert_eq!(about(&body), said, "{body}");
+    }
+}
+
+#[test]
+fn an_event_that_a_function_failed_on_says_which_and_why() {
+    let event = json!({"detail-type": "Glue Job State Change", "detail": {"jobName": "g", "jobRunId": "jr_1", "state": "FAILED"}});
+    let arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-mailer-dev:$LATEST";
+    let failed = json!({
+        "version": "1.0",
+        "timestamp": "2025-11-21T11:00:00.000Z",
+        "requestContext": {"requestId": "i", "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "&anyhow::Error", "errorMessage": "the ledger\ncan't be read"},
+    });
+    let mut aged = failed.clone();
+    aged["requestContext"]["condition"] = json!("EventAgeExceeded");
+    aged.as_object_mut().unwrap().remove("responsePayload");
+    let unhanded = |name: &str, value: &str| {
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value);
+        (name.to_owned(), value.build().unwrap())
+    };
+    let told = [
+        unhanded("TARGET_ARN", arn.trim_end_matches(":$LATEST")),
+        unhanded("ERROR_MESSAGE", "not allowed"),
+    ];
+    for (body, attributes, reason) in [
+        (&failed, None, "RetriesExhausted: the ledger can't be read"),
+        (&aged, None, "EventAgeExceeded"),
+        (&event, Some(told.into()), "not allowed"),
+    ] {
+        let message = Message::builder()
+            .message_id("m")
+            .set_message_attributes(attributes)
+            .body(body.to_string());
+        let letter = read(message.build());
+        assert_eq!(letter.function.as_deref(), Some("tui-mailer-dev"), "{body}");
+        let letters = Letters {
+            queue: "dlq".to_owned(),
+            messages: 1,
+            shown: vec![letter],
+        };
+        let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+        let text = style::plain(&told.text);
+        let wanted = format!("Glue Job State Change g jr_1 FAILED  tui-mailer-dev: {reason}");
+        assert!(text.contains(&wanted), "{text}");
+        assert!(told.json["shown"][0]["reason"].is_string());
     }
 }
 
