@@ -55,10 +55,17 @@ pub struct Letter {
 pub struct Letters {
     /// The queue.
     pub queue: String,
-    /// How many there are.
+    /// How many there are, with those that another reader holds.
     pub messages: u64,
     /// The first of them.
     pub shown: Vec<Letter>,
+}
+
+impl Letters {
+    /// SQS counts none, and gave none: it shows nobody what another reader holds, and its counts lag behind.
+    fn is_empty(&self) -> bool {
+        self.messages == 0 && self.shown.is_empty()
+    }
 }
 
 /// What came of putting them back.
@@ -294,7 +301,7 @@ async fn last_task(sqs: &Client, from: &Queue) -> anyhow::Result<ListMessageMove
 /// # Errors
 /// Facts that JSON can't hold.
 pub fn answer_list(letters: &Letters, now: Timestamp) -> anyhow::Result<Answer> {
-    let exit = if letters.shown.is_empty() {
+    let exit = if letters.is_empty() {
         Exit::Fine
     } else {
         Exit::Bad

@@ -7,8 +7,16 @@ use crate::style::{self, shown};
 
 /// A row a message.
 pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
+    let Letters {
+        queue, messages, ..
+    } = letters;
+    if letters.is_empty() {
+        return style::good(format!("{queue} is empty"));
+    }
     if letters.shown.is_empty() {
-        return style::good(format!("{} is empty", letters.queue));
+        return style::bad(format!(
+            "{queue} gives none of its {messages} messages now: another reader holds them, for half a minute if it is etl"
+        ));
     }
     let rows = letters.shown.iter().map(|letter| {
         [

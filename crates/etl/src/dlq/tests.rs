@@ -261,10 +261,28 @@ fn letters_are_told_with_age_and_reason_and_are_bad_news() {
     );
     assert!(text.ends_with("and 2 more"), "{text}");
     assert_eq!(told.json["shown"][0]["body"], BODY);
-    let none = Letters {
-        shown: vec![],
-        messages: 0,
-        ..letters
-    };
-    assert_eq!(answer_list(&none, now).unwrap().exit, Exit::Fine);
+}
+
+#[tokio::test]
+async fn a_queue_whose_messages_another_reader_holds_is_not_empty() {
+    let receive =
+        mock!(Client::receive_message).then_output(|| ReceiveMessageOutput::builder().build());
+    let sqs = client(&[&receive]);
+    let mut letters = list(&sqs, &settings(), DeadLetters::Landing, 20)
+        .await
+        .unwrap();
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((told.exit, letters.messages), (Exit::Bad, 20));
+    assert!(
+        told.text.contains("none of its 20 messages"),
+        "{}",
+        told.text
+    );
+    letters.messages = 0;
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(told.exit, Exit::Fine);
+    assert!(told.text.contains("tui-landing-dlq-dev is empty"));
+    letters.shown.push(read(message("m-1")));
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(told.exit, Exit::Bad, "SQS's counts are behind");
 }
