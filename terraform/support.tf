@@ -115,7 +115,8 @@ data "aws_iam_policy_document" "support_cleanup" {
   source_policy_documents = [data.aws_iam_policy_document.support["cleanup"].json]
 
   statement {
-    # UpdateItem and PutItem: requests, and the VOID of a run that Glue says ended, before its outputs go.
+    # UpdateItem and PutItem: requests, the VOID of a run that Glue says ended, before its outputs go, and landed versions
+    # that the ledger lacks, before they go.
     sid       = "KnowRequestsAndRuns"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [local.ledger_arn]

@@ -272,7 +272,7 @@ pub struct DlqListArgs {
     #[command(flatten)]
     pub which: DlqArgs,
     /// List so many at most
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub last: usize,
 }
 
@@ -383,6 +383,7 @@ mod tests {
             (vec!["etl", "trigger", "cleanup", "--reason", "r"], "--undo"),
             (vec!["etl", "trigger", "glue2"], "--reason"),
             (vec!["etl", "dlq", "redrive", "--last", "5"], "--last"),
+            (vec!["etl", "dlq", "list", "--last", "0"], "0 is not in 1.."),
             (
                 vec![
                     "etl", "trigger", "copyglue", "--reason", "r", "--from", "soon",

@@ -38,6 +38,8 @@ pub struct Letter {
     pub message_id: String,
     /// When it was sent.
     pub sent_at: Option<Timestamp>,
+    /// Of an event: the function that did not take it.
+    pub function: Option<String>,
     /// Why it is here, as far as it says so.
     pub reason: Option<String>,
     /// What it is about: keys of files, or the kind of event.
@@ -53,10 +55,17 @@ pub struct Letter {
 pub struct Letters {
     /// The queue.
     pub queue: String,
-    /// How many there are.
+    /// How many there are, with those that another reader holds.
     pub messages: u64,
     /// The first of them.
     pub shown: Vec<Letter>,
+}
+
+impl Letters {
+    /// SQS counts none, and gave none: it shows nobody what another reader holds, and its counts lag behind.
+    fn is_empty(&self) -> bool {
+        self.messages == 0 && self.shown.is_empty()
+    }
 }
 
 /// What came of putting them back.
@@ -157,18 +166,41 @@ fn read(message: Message) -> Letter {
         .filter_map(|(name, value)| Some((name, value.string_value?)))
         .collect();
     let body = message.body.unwrap_or_default();
-    // copy-prefix, EventBridge and the Scheduler, Lambda: each has its own name for it.
-    let reason = ["reason", "ERROR_MESSAGE", "ErrorMessage"]
-        .iter()
-        .find_map(|name| attributes.get(*name).cloned());
+    let json: Value = serde_json::from_str(&body).unwrap_or_default();
     Letter {
         message_id: message.message_id.unwrap_or_default(),
         sent_at: sent,
-        reason,
+        function: function(&json, &attributes),
+        reason: reason(&json, &attributes),
         about: about(&body),
         attributes,
         body,
     }
+}
+
+/// Whom it was for, by what Lambda says around an event that failed, or EventBridge beside one that it could not hand over.
+fn function(json: &Value, attributes: &BTreeMap<String, String>) -> Option<String> {
+    let own = json.pointer("/requestContext/functionArn");
+    let arn = own
+        .and_then(Value::as_str)
+        .or_else(|| attributes.get("TARGET_ARN").map(String::as_str))?;
+    // The seventh part of the ARN; a version comes after it.
+    arn.split(':').nth(6).map(str::to_owned)
+}
+
+/// copy-prefix, and EventBridge and the Scheduler, say it in an attribute, each in its own; Lambda in the body.
+fn reason(json: &Value, attributes: &BTreeMap<String, String>) -> Option<String> {
+    let names = ["reason", "ERROR_MESSAGE", "ErrorMessage"];
+    if let Some(told) = names.iter().find_map(|name| attributes.get(*name)) {
+        return Some(told.clone());
+    }
+    // An event that grew too old has a condition and no error.
+    let places = ["/requestContext/condition", "/responsePayload/errorMessage"];
+    let told: Vec<&str> = places
+        .iter()
+        .filter_map(|place| json.pointer(place)?.as_str())
+        .collect();
+    (!told.is_empty()).then(|| told.join(": "))
 }
 
 /// What a message is about, in a few words.
@@ -269,7 +301,7 @@ async fn last_task(sqs: &Client, from: &Queue) -> anyhow::Result<ListMessageMove
 /// # Errors
 /// Facts that JSON can't hold.
 pub fn answer_list(letters: &Letters, now: Timestamp) -> anyhow::Result<Answer> {
-    let exit = if letters.shown.is_empty() {
+    let exit = if letters.is_empty() {
         Exit::Fine
     } else {
         Exit::Bad

@@ -236,7 +236,7 @@ pub fn waiting(put: &Put) -> String {
     render::waiting(put)
 }
 
-/// The answer; its exit code is that of the request.
+/// The answer; its exit code is that of the request, or says that a key is not there which it named.
 ///
 /// # Errors
 /// Facts that JSON can't hold.
@@ -244,11 +244,21 @@ pub fn answer(put: &Put) -> anyhow::Result<Answer> {
     let exit = match put.answer.as_ref().map(|reply| reply.state) {
         _ if !put.waited => Exit::Fine,
         None | Some(State::Accepted) => Exit::TimedOut,
+        Some(State::Succeeded | State::NothingToDo) if is_missing(put) => Exit::NotFound,
         Some(State::Succeeded | State::NothingToDo) => Exit::Fine,
         Some(State::Failed) => Exit::Bad,
         Some(State::Refused) => Exit::Refused,
     };
     Answer::new(render::render(put), put, exit)
+}
+
+fn is_missing(put: &Put) -> bool {
+    let Some(reply) = &put.answer else {
+        return false;
+    };
+    let of_found = reply.found.iter().flat_map(|found| &found.missing);
+    let of_cleanup = reply.cleanup.iter().flat_map(|cleaned| &cleaned.missing);
+    of_found.chain(of_cleanup).next().is_some()
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 //! What there is to remove or to put back.
 
-use std::collections::HashMap;
-
 use anyhow::Context;
 use jiff::Timestamp;
 use pipeline::glue::{GlueRun, run_of};
-use pipeline::ledger::LedgerItem;
-use pipeline::protocol::{Phase, RunState, Stage, file_id, file_pk, has_ended, run_pk};
-use pipeline::triggers::{CleanedObject, Cleanup, Done, HIGHEST_LIMIT, Kind, State, Target};
+use pipeline::intake::{is_file, take_in};
+use pipeline::ledger::{FileItem, LedgerItem, TakenIn};
+use pipeline::protocol::{Phase, RunState, Stage, dataset_of, file_id, file_pk, has_ended, run_pk};
+use pipeline::triggers::{CleanedObject, Cleanup, Done, HIGHEST_LIMIT, Target};
 
-use crate::objects::{list, versions_of};
+use crate::objects::{Version, list, versions_of};
 use crate::plan::{FileFate, RunFate, Todo, file_fate, run_fate};
-use crate::undo::{is_back, put_back_by};
+use crate::undoing::undoing;
 use crate::{Clients, Config, Invocation};
 
 /// Pages of a listing: some more than any limit, so that a refusal has a count.
@@ -33,9 +32,13 @@ pub async fn gather(
             let run = (*stage, run_id.as_str());
             run_outputs(config, clients, invocation, run, cleanup.dry_run).await
         }
-        Target::Files { keys } => landing_files(config, clients, invocation.now, keys)
-            .await
-            .map(Ok),
+        Target::Files { keys } => {
+            let by = TakenIn::new("support-cleanup", request_id, invocation.now);
+            let by = (!cleanup.dry_run).then_some(&by);
+            landing_files(config, clients, invocation.now, by, keys)
+                .await
+                .map(Ok)
+        }
         Target::Undo { undo } => undoing(config, clients, undo, request_id).await,
     }
 }
@@ -158,10 +161,13 @@ async fn places(
     Ok(places)
 }
 
+/// The versions of the keys, and what may be done about each. Those that the ledger lacks, as their event has not come yet
+/// or never will, are taken in by `by` and decided about like the others; a dry run has none to take them in.
 async fn landing_files(
     config: &Config,
     clients: &Clients,
     now: Timestamp,
+    by: Option<&TakenIn>,
     keys: &[String],
 ) -> anyhow::Result<Todo> {
     let bucket = &config.landing_bucket;
@@ -172,10 +178,8 @@ async fn landing_files(
             todo.missing.push(key.clone());
         }
         for version in versions.into_iter().filter(|version| !version.is_marker) {
-            let file_id = file_id(bucket, key, &version.version_id);
-            let fate = fate_of(config, clients, &file_id, now).await?;
-            let (done, note) = match fate {
-                FileFate::Remove => (None, None),
+            let (done, note) = match landed_fate_of(config, clients, now, by, &version).await? {
+                FileFate::Remove | FileFate::TakeInFirst => (None, None),
                 FileFate::Leave(why) => (Some(Done::Left), Some(why)),
             };
             todo.objects.push(CleanedObject {
@@ -197,6 +201,46 @@ async fn landing_files(
         ));
     }
     Ok(todo)
+}
+
+async fn landed_fate_of(
+    config: &Config,
+    clients: &Clients,
+    now: Timestamp,
+    by: Option<&TakenIn>,
+    version: &Version,
+) -> anyhow::Result<FileFate> {
+    let bucket = &config.landing_bucket;
+    let file_id = file_id(bucket, &version.key, &version.version_id);
+    let fate = fate_of(config, clients, &file_id, now).await?;
+    if fate != FileFate::TakeInFirst {
+        return Ok(fate);
+    }
+    if !is_file(&version.key, version.size, &config.landing_prefix) {
+        let why = "it is no file, but what shows a folder".to_owned();
+        return Ok(FileFate::Leave(why));
+    }
+    let Some(by) = by else {
+        return Ok(fate);
+    };
+    let file = FileItem {
+        bucket: bucket.clone(),
+        key: version.key.clone(),
+        version_id: version.version_id.clone(),
+        sequencer: None,
+        etag: version.etag.clone(),
+        size: version.size,
+        dataset: dataset_of(&version.key, &config.landing_prefix),
+        landed_at: version
+            .landed_at
+            .context("S3 does not say when it was put")?,
+        assigned_to: None,
+    };
+    take_in(&clients.desk.ledger, &file, by)
+        .await
+        .with_context(|| format!("{file_id} can't be taken in"))?;
+    // A run may have it already: whoever else took it in may have been first.
+    fate_of(config, clients, &file_id, now).await
 }
 
 /// What may be done about a landed version now.
@@ -234,117 +278,6 @@ pub async fn taken_by(clients: &Clients, file_id: &str) -> anyhow::Result<Option
     let is_void =
         matches!(runs.values().next(), Some(LedgerItem::Run(run)) if run.state == RunState::Void);
     Ok((!is_void).then(|| run_id.to_owned()))
-}
-
-async fn undoing(
-    config: &Config,
-    clients: &Clients,
-    undo: &str,
-    request_id: &str,
-) -> anyhow::Result<Result<Todo, String>> {
-    let Some(item) = clients.desk.ledger.request(undo).await? else {
-        return Ok(Err(format!("undo: there is no request {undo:?}")));
-    };
-    if item.kind != Kind::Cleanup {
-        return Ok(Err(format!(
-            "undo: the request {undo:?} is no cleanup, but {}",
-            item.kind
-        )));
-    }
-    let Some(answer) = clients.desk.answer_of(&item).await? else {
-        return Ok(Err(format!(
-            "undo: the request {undo:?} is not answered yet"
-        )));
-    };
-    match (answer.state, answer.cleanup) {
-        (State::Succeeded | State::Failed, Some(cleaned))
-            if !cleaned.dry_run && cleaned.undoes.is_none() =>
-        {
-            let todo = undone(config, cleaned.list);
-            match item.undone_by.filter(|by| by != request_id) {
-                Some(before) => left_by(clients, todo, undo, before).await,
-                None => Ok(Ok(todo)),
-            }
-        }
-        _ => Ok(Err(format!(
-            "undo: the request {undo:?} has removed nothing"
-        ))),
-    }
-}
-
-/// What an undoing before this one has left to do. Its answer says so for good, whatever became of what it put back.
-async fn left_by(
-    clients: &Clients,
-    mut todo: Todo,
-    undo: &str,
-    before: String,
-) -> anyhow::Result<Result<Todo, String>> {
-    let answer = match clients.desk.ledger.request(&before).await? {
-        Some(item) => clients.desk.answer_of(&item).await?,
-        None => None,
-    };
-    let Some(answer) = answer else {
-        return Ok(Err(undone_by(undo, &before)));
-    };
-    let list = answer.cleanup.map(|cleaned| cleaned.list);
-    let back: HashMap<_, CleanedObject> = list
-        .unwrap_or_default()
-        .into_iter()
-        .filter(is_back)
-        .map(|object| (place(&object), object))
-        .collect();
-    for object in &mut todo.objects {
-        if let Some(known) = back.get(&place(object)) {
-            let restored_as = known.restored_as.clone();
-            *object = match known.done {
-                Some(Done::Restored) => put_back_by(object.clone(), &before),
-                _ => known.clone(),
-            };
-            object.restored_as = restored_as;
-        }
-    }
-    if todo.objects.iter().all(is_back) {
-        return Ok(Err(format!(
-            "undo: the request {before:?} has put back all of {undo:?} already"
-        )));
-    }
-    todo.after = Some(before);
-    Ok(Ok(todo))
-}
-
-fn place(object: &CleanedObject) -> (String, String, String) {
-    let CleanedObject {
-        bucket,
-        key,
-        version_id,
-        ..
-    } = object;
-    (bucket.clone(), key.clone(), version_id.clone())
-}
-
-/// The refusal of an undoing while another one is under way.
-pub fn undone_by(undo: &str, by: &str) -> String {
-    format!(
-        "undo: the request {by:?} has set out to undo {undo:?} and is not answered: put its trigger again, and it goes on"
-    )
-}
-
-/// What a cleanup's list, newest versions first, leaves to undo: oldest first.
-fn undone(config: &Config, list: Vec<CleanedObject>) -> Todo {
-    let mut todo = Todo::default();
-    for object in list.into_iter().rev() {
-        if object.bucket == config.landing_bucket {
-            let landed = todo.landed.entry(object.key.clone()).or_default();
-            landed.push(object.version_id.clone());
-        }
-        if object.done == Some(Done::Removed) {
-            todo.objects.push(CleanedObject {
-                done: None,
-                ..object
-            });
-        }
-    }
-    todo
 }
 
 /// Where the copy of a removed object lies.

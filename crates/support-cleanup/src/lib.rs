@@ -5,7 +5,7 @@
 //! - **Effect**: what is to be done is listed, object by object, and kept, before the first of it is done. A dry run
 //!   ends there. `quarantine` leaves a copy below quarantine's `_cleanup/request=<id>/`; `delete` leaves S3's noncurrent
 //!   version. Outputs of a run get a delete marker. A landing file's version itself goes, since Glue 1 reads
-//!   versions, whatever lies on top; so it is copied first in both modes. The answer says what became of
+//!   versions, whatever lies on top; so it is taken into the ledger, if that lacks it, and copied first in both modes. The answer says what became of
 //!   each object; an `undo` of it puts all of it back.
 //! - **Refused**: a run that is alive or has committed, more objects than the limit, an undoing of what is
 //!   none, or of what another undoing has put back or is at. A landing file that a run has done or may hold is left, and the answer says so.
@@ -20,6 +20,7 @@ mod gather;
 mod objects;
 mod plan;
 mod undo;
+mod undoing;
 
 use jiff::SignedDuration;
 use pipeline::triggers::{
@@ -171,7 +172,7 @@ async fn plan_of(
         if !desk.ledger.set_undone_by(undo, before, request_id).await? {
             let item = desk.ledger.request(undo).await?;
             let by = item.and_then(|item| item.undone_by).unwrap_or_default();
-            return Ok(Err(gather::undone_by(undo, &by)));
+            return Ok(Err(undoing::undone_by(undo, &by)));
         }
     }
     Ok(Ok(todo))

@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use aws_sdk_s3::types::EncodingType;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 use pipeline::intake::listed_key;
 
 use crate::Clients;
@@ -13,6 +15,10 @@ pub struct Version {
     pub key: String,
     /// Its id.
     pub version_id: String,
+    /// Of its content; empty for a delete marker.
+    pub etag: String,
+    /// When it came.
+    pub landed_at: Option<Timestamp>,
     /// Bytes; 0 for a delete marker.
     pub size: u64,
     /// It is what a reader without a version gets.
@@ -71,6 +77,12 @@ pub async fn list(
             listing.versions.push(Version {
                 key: decoded(version.key().unwrap_or_default())?,
                 version_id: version.version_id().unwrap_or_default().to_owned(),
+                etag: version
+                    .e_tag()
+                    .unwrap_or_default()
+                    .trim_matches('"')
+                    .to_owned(),
+                landed_at: version.last_modified().and_then(moment),
                 size: u64::try_from(version.size().unwrap_or_default())?,
                 is_latest: version.is_latest() == Some(true),
                 is_marker: false,
@@ -80,6 +92,8 @@ pub async fn list(
             listing.versions.push(Version {
                 key: decoded(marker.key().unwrap_or_default())?,
                 version_id: marker.version_id().unwrap_or_default().to_owned(),
+                etag: String::new(),
+                landed_at: marker.last_modified().and_then(moment),
                 size: 0,
                 is_latest: marker.is_latest() == Some(true),
                 is_marker: true,
@@ -97,6 +111,10 @@ pub async fn list(
     }
     listing.more = true;
     Ok(listing)
+}
+
+fn moment(moment: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_millisecond(moment.to_millis().ok()?).ok()
 }
 
 /// All versions of one key, up to a page.

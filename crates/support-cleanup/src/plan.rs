@@ -89,6 +89,8 @@ pub fn run_fate(
 pub enum FileFate {
     /// It may go.
     Remove,
+    /// It may go once the ledger knows it, as then its books have it.
+    TakeInFirst,
     /// It stays, and why.
     Leave(String),
 }
@@ -101,7 +103,7 @@ pub fn file_fate(
     ended: Option<bool>,
 ) -> FileFate {
     let Some(holder) = holder else {
-        return FileFate::Leave("the ledger does not know it yet".to_owned());
+        return FileFate::TakeInFirst;
     };
     let Some(run_id) = holder else {
         return FileFate::Remove;
@@ -214,7 +216,7 @@ mod tests {
             (Some(Some("jr")), Some(Started), None, "holds it"),
             (Some(Some("jr")), Some(Started), Some(true), "not void yet"),
             (Some(Some("jr")), None, None, "holds it"),
-            (None, None, None, "does not know it yet"),
+            (None, None, None, "TakeInFirst"),
         ];
         for (holder, state, ended, said) in cases {
             let fate = format!("{:?}", file_fate(holder, state, ended));

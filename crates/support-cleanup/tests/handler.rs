@@ -251,9 +251,7 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
             "tui/legacy/a/held.json",
             Some(("jr_alive", "STARTED")),
         );
-        world.land("tui/legacy/a/unknown.json");
-        let keys = ["b", "void", "done", "held", "unknown"]
-            .map(|name| format!("tui/legacy/a/{name}.json"));
+        let keys = ["b", "void", "done", "held"].map(|name| format!("tui/legacy/a/{name}.json"));
         let answer = done(
             &world,
             "r",
@@ -261,7 +259,7 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
         )
         .await;
         assert_eq!(answer["cleanup"]["objects"], 2, "{answer}");
-        let left = ["done", "held", "unknown"].map(|name| format!("tui/legacy/a/{name}.json"));
+        let left = ["done", "held"].map(|name| format!("tui/legacy/a/{name}.json"));
         assert_eq!(world.state().keys(LANDING, ""), left);
         let versions = world.state().objects[&(LANDING.to_owned(), LANDED.to_owned())].len();
         assert_eq!(
@@ -285,6 +283,39 @@ async fn landing_files_go_only_if_no_run_has_done_or_holds_them_and_come_back_as
         assert_ne!(restored[0].id, open);
         assert_eq!(restored[0].body.as_deref(), Some(&b"{}"[..]));
     }
+}
+
+#[tokio::test]
+async fn landing_files_that_have_just_come_are_taken_in_and_go_too() {
+    let world = World::default();
+    let version = world.land(LANDED);
+    let pk = format!("FILE#{LANDING}/{LANDED}#{version}");
+    world
+        .state()
+        .put(LANDING, "tui/legacy/a/", Some(Vec::new()), HashMap::new());
+    let keys = json!([LANDED, "tui/legacy/a/"]);
+    let dry = done(&world, "dry", json!({"keys": keys})).await;
+    assert_eq!(dry["cleanup"]["objects"], 1, "{dry}");
+    assert!(
+        world.state().field(&pk, "key").is_none(),
+        "nothing is touched"
+    );
+    let cleanup = json!({"keys": keys, "dry_run": false, "mode": "delete"});
+    let answer = done(&world, "r", cleanup).await;
+    assert_eq!(
+        (&answer["state"], &answer["cleanup"]["objects"]),
+        (&json!("SUCCEEDED"), &json!(1))
+    );
+    assert_eq!(world.state().keys(LANDING, ""), ["tui/legacy/a/"]);
+    let field = |name: &str| world.state().field(&pk, name);
+    assert_eq!(field("dataset").as_deref(), Some("a"));
+    assert_eq!(
+        field("landed_at").as_deref(),
+        Some("2023-11-14T22:13:20.000Z")
+    );
+    assert_eq!(field("taken_in_by").as_deref(), Some("support-cleanup/r"));
+    let place = pipeline::protocol::marker(pipeline::protocol::Stage::Ingest, &pk);
+    assert!(world.state().items.contains_key(&(place.pk, place.sk)));
 }
 
 #[tokio::test]

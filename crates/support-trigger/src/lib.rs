@@ -9,7 +9,7 @@
 //!   have done that work, the answer is written again with how it ended. `docs/triggers.md` has the schema.
 //! - **Environment**: `LEDGER_TABLE`, `STATE_BUCKET`, `LANDING_BUCKET`, `LANDING_PREFIX`, `KIND`, `JOB`.
 //! - **Failure**: a refused trigger is none, and neither is a start that Glue refuses: the work is open, so
-//!   that `reconcile` starts a run. What can't be read or written fails the invocation; the event comes
+//!   that `reconcile` starts a run, and it asks again itself once no run of the job is alive. What can't be read or written fails the invocation; the event comes
 //!   again and goes on where this one stopped, and is set aside in the end.
 //! - **Idempotency**: by request id, whatever the file is called. Of a start without an answer it looks in
 //!   Glue's list for a run in its name before it asks for another.
@@ -112,7 +112,7 @@ async fn answer(
         };
     }
     let open = start::open_work(config, clients).await?;
-    let start = match start::start_once(config, clients, admitted).await {
+    let start = match start::start_once(config, clients, &admitted.item).await {
         Ok(start) => start,
         Err(start::StartError::Impossible(error)) => {
             let why = format!("{error:#}");

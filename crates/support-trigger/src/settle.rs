@@ -7,7 +7,7 @@ use pipeline::ledger::RunItem;
 use pipeline::protocol::{Phase, RunState, VoidReason, has_ended, iso};
 use pipeline::triggers::{Answer, Ended, Kind, Start, State};
 
-use crate::start::{holders, is_done};
+use crate::start::{StartError, holders, is_done, start_if_idle};
 use crate::{Clients, Config, Invocation};
 
 /// One of the items that were open when it was asked, as it is now.
@@ -112,14 +112,34 @@ async fn settle(
         desk.tell(&item).await?;
         return Ok(false);
     }
-    let Some(ended) = end_of(config, clients, invocation, &mut answer).await? else {
-        return Ok(false);
-    };
-    answer.state = ended.state;
-    answer.why = ended.why;
+    match end_of(config, clients, invocation, &mut answer).await? {
+        Some(ended) => {
+            answer.state = ended.state;
+            answer.why = ended.why;
+        }
+        None if is_run_owed(&answer) => match start_if_idle(config, clients, &item).await {
+            Ok(Some(start)) => {
+                answer.start = Some(start);
+                answer.ended = None;
+            }
+            Ok(None) => return Ok(false),
+            Err(StartError::Impossible(error)) => {
+                answer.state = State::Failed;
+                answer.why = Some(format!("{error:#}"));
+            }
+            Err(StartError::Unknown(error)) => return Err(error),
+        },
+        None => return Ok(false),
+    }
     answer.updated_at = iso(invocation.now);
-    desk.answer(&answer).await?;
-    Ok(true)
+    let answer = desk.answer(&answer).await?;
+    Ok(answer.state.is_final())
+}
+
+/// Glue started none when it was asked. Whoever had the work may have come to nothing.
+fn is_run_owed(answer: &Answer) -> bool {
+    let start = answer.start.as_ref();
+    start.is_some_and(|start| start.run_id.is_none())
 }
 
 /// How the request has ended, with what there is to tell of it in the answer; none if it has not.

@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 use pipeline::glue::{GlueRun, StartOutcome, recent_runs, start_job_run};
-use pipeline::ledger::{Ledger, LedgerItem};
+use pipeline::ledger::{Ledger, LedgerItem, RequestItem};
 use pipeline::protocol::{Phase, RunState, Stage, run_pk};
-use pipeline::triggers::{Admitted, Open, Start};
+use pipeline::triggers::{Open, Start};
 
 use crate::{Clients, Config};
 
@@ -38,14 +38,48 @@ impl From<anyhow::Error> for StartError {
 pub async fn start_once(
     config: &Config,
     clients: &Clients,
-    admitted: &Admitted,
+    item: &RequestItem,
 ) -> Result<Start, StartError> {
-    let started_by = started_by(&admitted.trigger.request_id);
-    let since = admitted.item.requested_at - CLOCKS;
-    let list = async || recent_runs(&clients.glue, &config.job, since).await;
+    let runs = runs_since(config, clients, item).await?;
+    start_after(config, clients, item, &runs).await
+}
+
+/// The same, but only if no run of the job is alive; none if one is, or if Glue starts none now either.
+///
+/// # Errors
+/// Glue can't be asked, or the job can never be started.
+pub async fn start_if_idle(
+    config: &Config,
+    clients: &Clients,
+    item: &RequestItem,
+) -> Result<Option<Start>, StartError> {
+    let runs = runs_since(config, clients, item).await?;
+    let is_own = run_of(&runs, &started_by(&item.request_id)).is_some();
+    if !is_own && !active(&runs).is_empty() {
+        return Ok(None);
+    }
+    let start = start_after(config, clients, item, &runs).await?;
+    Ok(Some(start).filter(|start| start.run_id.is_some()))
+}
+
+async fn runs_since(
+    config: &Config,
+    clients: &Clients,
+    item: &RequestItem,
+) -> anyhow::Result<Vec<GlueRun>> {
+    recent_runs(&clients.glue, &config.job, item.requested_at - CLOCKS).await
+}
+
+async fn start_after(
+    config: &Config,
+    clients: &Clients,
+    item: &RequestItem,
+    runs: &[GlueRun],
+) -> Result<Start, StartError> {
+    let started_by = started_by(&item.request_id);
     let mut start = Start {
         job: config.job.clone(),
-        run_id: run_of(&list().await?, &started_by),
+        run_id: run_of(runs, &started_by),
         ..Start::default()
     };
     if start.run_id.is_some() {
@@ -55,7 +89,7 @@ pub async fn start_once(
     match asked.map_err(StartError::Impossible)? {
         StartOutcome::Started(run_id) => start.run_id = Some(run_id),
         StartOutcome::Refused(why) => {
-            let runs = list().await?;
+            let runs = runs_since(config, clients, item).await?;
             start.run_id = run_of(&runs, &started_by);
             if start.run_id.is_none() {
                 start.not_now = Some(why);

@@ -261,6 +261,55 @@ async fn a_start_that_glue_refuses_is_accepted_and_settled_by_who_takes_the_work
 }
 
 #[tokio::test]
+async fn a_start_that_glue_refused_is_asked_for_again_once_nothing_runs_and_the_work_is_open() {
+    let world = World::default();
+    let pk = open_file(&world, "tui/legacy/a/b.json");
+    let other = world::Run {
+        id: "jr_other".into(),
+        job: "JOB".into(),
+        state: "RUNNING",
+        started_by: "copy-prefix".into(),
+    };
+    world.state().runs.push(other);
+    world.state().is_busy = true;
+    let event = world.trigger("copyglue", "r", json!({}));
+    call(&world, "copyglue", "i1", &event).await.unwrap();
+    world.state().is_busy = false;
+    // Glue would take more than one run; the work is in the hands of the one that is alive.
+    let settled = call(&world, "copyglue", "i2", &state_change()).await;
+    assert_eq!((settled.unwrap().settled, world.state().runs.len()), (0, 1));
+    world.state().runs[0].state = "FAILED";
+    // Cut off after the start, and tried again.
+    world.state().broken_prefix = Some("intermediary/".to_owned());
+    call(&world, "copyglue", "i3", &state_change())
+        .await
+        .unwrap_err();
+    world.state().broken_prefix = None;
+    for invocation in ["i3", "i4"] {
+        let settled = call(&world, "copyglue", invocation, &state_change()).await;
+        assert_eq!(settled.unwrap().settled, 0);
+    }
+    assert_eq!(world.state().runs.len(), 2, "one in its name");
+    let run_id = world.state().runs[1].id.clone();
+    let answer = world.answer("copyglue", "r").unwrap();
+    assert_eq!(answer["state"], "ACCEPTED");
+    let start = json!({"job": "JOB", "run_id": run_id});
+    assert_eq!(answer["start"], start);
+    {
+        let mut state = world.state();
+        state.runs[1].state = "SUCCEEDED";
+        let fields = [("state", "COMMITTED"), ("job", "JOB")];
+        state.put_item(&format!("RUN#1#{run_id}"), "ITEM", &fields);
+        state.set(&pk, "assigned_to", &run_id);
+    }
+    let settled = call(&world, "copyglue", "i5", &state_change()).await;
+    assert_eq!(settled.unwrap().settled, 1);
+    let answer = world.answer("copyglue", "r").unwrap();
+    assert_eq!(answer["state"], "SUCCEEDED");
+    assert_eq!(answer["ended"]["taken_by"], json!({run_id: 1}));
+}
+
+#[tokio::test]
 async fn keys_that_the_ledger_lacks_are_taken_in_before_the_start() {
     let world = World::default();
     open_file(&world, "tui/legacy/a/known.json");

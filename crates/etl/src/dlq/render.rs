@@ -2,13 +2,21 @@
 
 use jiff::Timestamp;
 
-use super::Letters;
+use super::{Letter, Letters};
 use crate::style::{self, shown};
 
 /// A row a message.
 pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
+    let Letters {
+        queue, messages, ..
+    } = letters;
+    if letters.is_empty() {
+        return style::good(format!("{queue} is empty"));
+    }
     if letters.shown.is_empty() {
-        return style::good(format!("{} is empty", letters.queue));
+        return style::bad(format!(
+            "{queue} gives none of its {messages} messages now: another reader holds them, for half a minute if it is etl"
+        ));
     }
     let rows = letters.shown.iter().map(|letter| {
         [
@@ -17,10 +25,7 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
                 .sent_at
                 .map_or_else(|| "-".to_owned(), |at| style::span(now.duration_since(at))),
             shown(&letter.about),
-            letter
-                .reason
-                .as_deref()
-                .map_or_else(|| "taken up too often".to_owned(), one_line),
+            reason(letter),
         ]
     });
     let table = style::table(&["MESSAGE", "AGE", "ABOUT", "REASON"], rows);
@@ -29,6 +34,14 @@ pub(super) fn render(letters: &Letters, now: Timestamp) -> String {
         return table;
     }
     format!("{table}\n\n{}", style::dim(format!("and {left} more")))
+}
+
+fn reason(letter: &Letter) -> String {
+    let why = letter.reason.as_deref().unwrap_or("taken up too often");
+    match &letter.function {
+        Some(function) => one_line(&format!("{function}: {why}")),
+        None => one_line(why),
+    }
 }
 
 fn one_line(text: &str) -> String {

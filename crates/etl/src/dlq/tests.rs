@@ -4,6 +4,7 @@ use aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
 use aws_sdk_sqs::operation::start_message_move_task::StartMessageMoveTaskOutput;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::json;
 
 use super::*;
 use crate::queues::tests::rules;
@@ -195,6 +196,55 @@ fn what_a_message_is_about_is_found_in_each_shape() {
 }
 
 #[test]
+fn an_event_that_a_function_failed_on_says_which_and_why() {
+    let event = json!({"detail-type": "Glue Job State Change", "detail": {"jobName": "g", "jobRunId": "jr_1", "state": "FAILED"}});
+    let arn = "arn:aws:lambda:us-east-1:222222222222:function:tui-mailer-dev:$LATEST";
+    let failed = json!({
+        "version": "1.0",
+        "timestamp": "2025-11-21T11:00:00.000Z",
+        "requestContext": {"requestId": "i", "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "&anyhow::Error", "errorMessage": "the ledger\ncan't be read"},
+    });
+    let mut aged = failed.clone();
+    aged["requestContext"]["condition"] = json!("EventAgeExceeded");
+    aged.as_object_mut().unwrap().remove("responsePayload");
+    let unhanded = |name: &str, value: &str| {
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value);
+        (name.to_owned(), value.build().unwrap())
+    };
+    let told = [
+        unhanded("TARGET_ARN", arn.trim_end_matches(":$LATEST")),
+        unhanded("ERROR_MESSAGE", "not allowed"),
+    ];
+    for (body, attributes, reason) in [
+        (&failed, None, "RetriesExhausted: the ledger can't be read"),
+        (&aged, None, "EventAgeExceeded"),
+        (&event, Some(told.into()), "not allowed"),
+    ] {
+        let message = Message::builder()
+            .message_id("m")
+            .set_message_attributes(attributes)
+            .body(body.to_string());
+        let letter = read(message.build());
+        assert_eq!(letter.function.as_deref(), Some("tui-mailer-dev"), "{body}");
+        let letters = Letters {
+            queue: "dlq".to_owned(),
+            messages: 1,
+            shown: vec![letter],
+        };
+        let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+        let text = style::plain(&told.text);
+        let wanted = format!("Glue Job State Change g jr_1 FAILED  tui-mailer-dev: {reason}");
+        assert!(text.contains(&wanted), "{text}");
+        assert!(told.json["shown"][0]["reason"].is_string());
+    }
+}
+
+#[test]
 fn letters_are_told_with_age_and_reason_and_are_bad_news() {
     let letters = Letters {
         queue: "dlq".to_owned(),
@@ -211,10 +261,28 @@ fn letters_are_told_with_age_and_reason_and_are_bad_news() {
     );
     assert!(text.ends_with("and 2 more"), "{text}");
     assert_eq!(told.json["shown"][0]["body"], BODY);
-    let none = Letters {
-        shown: vec![],
-        messages: 0,
-        ..letters
-    };
-    assert_eq!(answer_list(&none, now).unwrap().exit, Exit::Fine);
+}
+
+#[tokio::test]
+async fn a_queue_whose_messages_another_reader_holds_is_not_empty() {
+    let receive =
+        mock!(Client::receive_message).then_output(|| ReceiveMessageOutput::builder().build());
+    let sqs = client(&[&receive]);
+    let mut letters = list(&sqs, &settings(), DeadLetters::Landing, 20)
+        .await
+        .unwrap();
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((told.exit, letters.messages), (Exit::Bad, 20));
+    assert!(
+        told.text.contains("none of its 20 messages"),
+        "{}",
+        told.text
+    );
+    letters.messages = 0;
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(told.exit, Exit::Fine);
+    assert!(told.text.contains("tui-landing-dlq-dev is empty"));
+    letters.shown.push(read(message("m-1")));
+    let told = answer_list(&letters, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(told.exit, Exit::Bad, "SQS's counts are behind");
 }

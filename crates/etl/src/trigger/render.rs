@@ -84,9 +84,13 @@ fn found(found: &Found) -> Vec<String> {
     lines.extend(
         relanded.map(|file| format!("landed again: {} as {}", shown(&file.key), file.version_id)),
     );
-    let missing = found.missing.iter();
-    lines.extend(missing.map(|key| style::bad(format!("not there: {}", shown(key)))));
+    lines.extend(missing(&found.missing));
     lines
+}
+
+fn missing(keys: &[String]) -> impl Iterator<Item = String> {
+    keys.iter()
+        .map(|key| style::bad(format!("not there: {}", shown(key))))
 }
 
 fn start(start: &Start) -> String {
@@ -133,6 +137,7 @@ fn cleanup(cleaned: &Cleaned) -> Vec<String> {
     };
     let size = style::bytes(cleaned.bytes);
     let mut lines = vec![format!("{what} {} objects, {size}", cleaned.objects)];
+    lines.extend(missing(&cleaned.missing));
     let rows = cleaned.list.iter().take(OBJECTS).map(|object| {
         [
             format!("s3://{}/{}", object.bucket, shown(&object.key)),

@@ -365,6 +365,34 @@ async fn the_exit_code_is_that_of_the_request() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_named_and_is_not_there_is_told_by_the_exit_code_too() {
+    let keys = json!(["tui/legacy/d/no.json", "tui/legacy/d/nor.json"]);
+    let found = json!({"found": {"versions": 1, "known": 1, "taken_in": 0, "more": false, "missing": keys}});
+    let cleanup = json!({"dry_run": true, "mode": null, "objects": 1, "bytes": 1, "list": [], "missing": keys});
+    for (told, state, exit) in [
+        (found.clone(), "SUCCEEDED", Exit::NotFound),
+        (found.clone(), "NOTHING_TO_DO", Exit::NotFound),
+        (json!({ "cleanup": cleanup }), "SUCCEEDED", Exit::NotFound),
+        (
+            json!({ "cleanup": cleanup }),
+            "NOTHING_TO_DO",
+            Exit::NotFound,
+        ),
+        (found, "FAILED", Exit::Bad),
+    ] {
+        let replies = mock!(Client::get_object).then_output(move || reply("mine", state, &told));
+        let (put, _) = asked(&WAITING, &replies).await;
+        let told = answer(&put).unwrap();
+        assert_eq!(told.exit, exit, "{}", told.text);
+        let text = style::plain(&told.text);
+        for key in ["no", "nor"] {
+            let line = format!("not there: tui/legacy/d/{key}.json");
+            assert!(text.lines().any(|told| told == line), "{line} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_said_to_be_missing() {
     let none = mock!(Client::get_object)
         .then_error(|| GetObjectError::NoSuchKey(NoSuchKey::builder().build()));

@@ -44,8 +44,8 @@ pub enum Step<'a> {
     Plan,
     /// Its first answer, with this state, if it has none.
     Answer(&'a str),
-    /// Its last answer, with this state, if the one that it has is `ACCEPTED`.
-    LastAnswer(&'a str),
+    /// Its next answer, with this state, if the one that it has is `ACCEPTED`.
+    NextAnswer(&'a str),
 }
 
 /// Partition key of a request's item.
@@ -210,7 +210,7 @@ impl Ledger {
                 "attribute_exists(pk) AND attribute_not_exists(answer)",
                 Some(state),
             ),
-            Step::LastAnswer(state) => (
+            Step::NextAnswer(state) => (
                 "SET answer = :version, #state = :state",
                 "#state = :accepted",
                 Some(state),
@@ -218,7 +218,7 @@ impl Ledger {
         };
         let mut values = vec![(":version", version)];
         values.extend(state.map(|state| (":state", state)));
-        if matches!(step, Step::LastAnswer(_)) {
+        if matches!(step, Step::NextAnswer(_)) {
             values.push((":accepted", "ACCEPTED"));
         }
         self.update_request(request_id, update, condition, &values)

@@ -136,7 +136,7 @@ impl Desk {
         Ok(Admission::ToDo(Box::new(Admitted { trigger, item })))
     }
 
-    /// Gives a request its answer: the first one, or after an `ACCEPTED` the last. The answer that
+    /// Gives a request its answer: the first one, or after an `ACCEPTED` the next. The answer that
     /// counts in the end may be another's, who was first; it is the one that is told.
     ///
     /// # Errors
@@ -152,8 +152,8 @@ impl Desk {
             .ledger
             .set_step(id, Step::Answer(state), &version)
             .await?;
-        if !is_first && answer.state.is_final() {
-            let step = Step::LastAnswer(state);
+        if !is_first {
+            let step = Step::NextAnswer(state);
             self.ledger.set_step(id, step, &version).await?;
         }
         let item = self
