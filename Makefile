@@ -3,7 +3,7 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
-# One thing after the other, but for the two lanes of `make test`.
+# One thing after the other, but for the lanes of `make test`.
 ifndef LANES
 .NOTPARALLEL:
 endif
@@ -76,21 +76,24 @@ hostile: setup ## every odd input of docs/ingest.md as files in target/hostile; 
 demo-input: setup
 	@$(PY) -m local.demo --check-input --input "$(INPUT)"
 
-# What only a later part needs is looked for first. Then two lanes side by side, as each waits much for what runs in the
+# What only a later part needs is looked for first. Then three lanes side by side, as each waits much for what runs in the
 # background: the output of a part comes when it ends, and each runner closes with its own count. The first part that
 # fails ends its lane.
-LANE_1 := test-e2e test-faults
-LANE_2 := test-terraform test-scripts test-local test-ci test-glue
+LANE_1 := test-e2e
+LANE_2 := test-glue
+LANE_3 := test-terraform test-scripts test-faults test-local test-ci
 
 .PHONY: test
 test: ci-tools lint test-rust build ## everything
-	@$(MAKE) -j2 --output-sync=target LANES=1 lane-1 lane-2
+	@$(MAKE) -j3 --output-sync=target LANES=1 lane-1 lane-2 lane-3
 
-.PHONY: lane-1 lane-2
+.PHONY: lane-1 lane-2 lane-3
 lane-1:
 	@$(MAKE) LANES= $(LANE_1)
 lane-2:
 	@$(MAKE) LANES= $(LANE_2)
+lane-3:
+	@$(MAKE) LANES= $(LANE_3)
 
 .PHONY: lint
 lint: setup ## formatting and lints of every language

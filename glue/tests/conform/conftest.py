@@ -26,9 +26,11 @@ _ICEBERG = "smfs.shaded.org.apache.iceberg.spark"
 # Extensions and jars can only be given to Spark before it starts, and all tests share one. Thousands of small queries
 # run once each: to compile them as well as the JVM can costs more than it brings.
 os.environ["PYSPARK_SUBMIT_ARGS"] = (
-    f"--jars {_JAR} --driver-class-path {_JAR}:{_CLASSES} --driver-java-options -XX:TieredStopAtLevel=1 "
+    f"--jars {_JAR} --driver-class-path {_JAR}:{_CLASSES} "
+    "--driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' "
     f"--conf spark.sql.extensions={_ICEBERG}.extensions.IcebergSparkSessionExtensions pyspark-shell"
 )
+_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 _numbers = count()
 
 LINEAGE = "_rescued string, _file_id string, _landed_at timestamp, _sequencer string, _position bigint, _run_id string"
@@ -141,6 +143,11 @@ def _lineage(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Iterator[Lake]:
+    # Code for queries that run once costs a quarter of all the time; end to end, and in other tests, there is code.
+    for name, value in _INTERPRETED.items():
+        spark.conf.set(name, value)
     made = Lake(spark, tmp_path)
     yield made
     made.spark.catalog.clearCache()
+    for name in _INTERPRETED:
+        spark.conf.unset(name)
