@@ -570,3 +570,56 @@ run "a_branch_of_gitlab_is_named_in_full" {
 
   expect_failures = [var.gitlab]
 }
+
+# What YAML means to Terraform, and that a plan refuses what other readers take otherwise.
+# glue/tests/test_contract_yaml.py holds the checks of `make test` to the same file.
+run "scalars_mean_what_the_tests_take_them_for" {
+  command = plan
+
+  assert {
+    condition = length(local.contract_entries) > 0 && alltrue([for group in jsondecode(file("tests/yaml_scalars.json")) :
+      alltrue([for written, meant in group : jsonencode(yamldecode("[ ${written} ]")) == jsonencode([meant])])
+    ])
+    error_message = "Terraform reads a scalar of yaml_scalars.json as something else."
+  }
+
+  assert {
+    condition = alltrue([for group, scalars in jsondecode(file("tests/yaml_scalars.json")) : alltrue([for written in keys(scalars) :
+      (can(regex(local.no_text, written)) && !can(regex(local.as_in_json, written))) == (group == "to be quoted")
+    ])])
+    error_message = "A plan must refuse the same scalars as the tests."
+  }
+}
+
+run "names_and_values_in_quotes_are_what_they_look_like" {
+  command = plan
+
+  variables {
+    contracts_dir = "tests/contracts/quoted"
+  }
+
+  assert {
+    condition     = keys(jsondecode(aws_s3_object.contracts.content).datasets.bookings.fields) == ["at", "n", "price", "y"]
+    error_message = "A name in quotes must stay what it is."
+  }
+}
+
+run "a_name_that_would_become_false_is_refused" {
+  command = plan
+
+  variables {
+    contracts_dir = "tests/contracts/key"
+  }
+
+  expect_failures = [aws_s3_object.contracts]
+}
+
+run "values_that_would_become_true_are_refused" {
+  command = plan
+
+  variables {
+    contracts_dir = "tests/contracts/value"
+  }
+
+  expect_failures = [aws_s3_object.contracts]
+}

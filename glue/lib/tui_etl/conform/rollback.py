@@ -174,7 +174,7 @@ def _ever_in(table: Table) -> DataFrame:
     kept = table.spark.sql(f"SELECT snapshot_id FROM {table.sql}.snapshots").collect()
     each = [_at(table, row.snapshot_id) for row in kept]
     keys = [rows.select(KEY).distinct().localCheckpoint() for rows in each if KEY in rows.columns]
-    return reduce(DataFrame.unionByName, keys, table.rows().select(KEY).localCheckpoint()).distinct()
+    return reduce(DataFrame.unionByName, keys, _at(table, None).select(KEY)).distinct()
 
 
 def _snapshot_at(table: Table, moment: datetime) -> int | None:
