@@ -1,6 +1,7 @@
 """Contracts and rules mean to the tests what they mean to Terraform, or are refused.
 
-`terraform/tests/yaml_scalars.json` says what Terraform makes of a scalar; `validation.tftest.hcl` holds Terraform to it.
+`terraform/tests/yaml_scalars.json` says what Terraform makes of a scalar; `validation.tftest.hcl` holds Terraform to
+it.
 """
 
 from __future__ import annotations
